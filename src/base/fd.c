@@ -1,0 +1,98 @@
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int fd_close(int fd)
+{
+        int kept = errno;
+
+        if (fd >= 0)
+                close(fd);
+        errno = kept;
+        return -1;
+}
+
+int fd_set_nonblock(int fd)
+{
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
+        return 0;
+}
+
+int fd_write_all(int fd, const void *buf, size_t n)
+{
+        const char *p = buf;
+
+        while (n > 0) {
+                ssize_t w = write(fd, p, n);
+
+                if (w < 0 && errno == EINTR)
+                        continue;
+                if (w < 0)
+                        return -errno;
+                p += w;
+                n -= (size_t)w;
+        }
+        return 0;
+}
+
+/* Files such as those of /proc tell no size, so the buffer grows by what arrives. */
+static int read_to_end(int fd, size_t max, char **ret, size_t *ret_size)
+{
+        scoped(free) char *buf = NULL;
+        size_t cap = 0, len = 0;
+
+        for (;;) {
+                if (len + 1 >= cap) {
+                        size_t grown = cap ? cap * 2 : 4096;
+                        char *p = realloc(buf, grown);
+
+                        if (!p)
+                                return -ENOMEM;
+                        buf = p;
+                        cap = grown;
+                }
+                ssize_t r = read(fd, buf + len, cap - len - 1);
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return -errno;
+                if (r == 0)
+                        break;
+                len += (size_t)r;
+                if (len > max)
+                        return -EFBIG;
+        }
+        buf[len] = '\0';
+        *ret = take_ptr(buf);
+        *ret_size = len;
+        return 0;
+}
+
+int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
+                 struct err *e)
+{
+        /* O_NONBLOCK: opening a fifo must not hang the host. */
+        scoped(fd) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        struct stat st;
+        int r;
+
+        if (fd < 0)
+                return err_set_errno(e, -errno, "open %s", path);
+        if (fstat(fd, &st) < 0)
+                return err_set_errno(e, -errno, "stat %s", path);
+        if (!S_ISREG(st.st_mode))
+                return err_set(e, -EINVAL, "%s is not a regular file", path);
+        r = read_to_end(fd, max, ret, ret_size);
+        if (r == -EFBIG)
+                return err_set(e, r, "%s is larger than %zu bytes", path, max);
+        if (r < 0)
+                return err_set_errno(e, r, "read %s", path);
+        return 0;
+}

@@ -11,14 +11,16 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define WIRE_VERSION 1
-#define WIRE_MAGIC UINT32_C(0x45475246)
-#define WIRE_HEADER_SIZE 32
-#define WIRE_MAX_CALL MIB(128)
-#define WIRE_MAX_CONTROL KIB(64)
+#define WIRE_VERSION            1
+#define WIRE_MAGIC              UINT32_C(0x45475246)
+#define WIRE_HEADER_SIZE        32
+#define WIRE_MAX_CALL           MIB(128)
+#define WIRE_MAX_CONTROL        KIB(64)
 #define WIRE_MAX_OUTPUT_DEFAULT MIB(32)
+/* What a RESULT may need beside the answer itself: names, content types, lengths. */
+#define WIRE_OUTPUT_SLACK KIB(64)
 
-/* X(id, number, cap) */
+/* X(id, number, cap): what the host sends. */
 #define WIRE_TYPES_TO_WORKER(X)                                                                    \
         X(HELLO, 1, WIRE_MAX_CONTROL)                                                              \
         X(LOAD, 2, WIRE_MAX_CONTROL)                                                               \
@@ -29,25 +31,31 @@
         X(PING, 7, 0)                                                                              \
         X(SHUTDOWN, 8, 0)                                                                          \
         X(CHECK, 9, WIRE_MAX_CONTROL)
+
+/* X(id, number, cap, during, times): what a worker may send, in answer to which requests, and how
+ * often. ENDS: once, and the request is over. */
 #define WIRE_TYPES_TO_HOST(X)                                                                      \
-        X(HELLO_OK, 64, 64)                                                                        \
-        X(META, 65, MIB(1))                                                                        \
-        X(READY, 66, 0)                                                                            \
-        X(RESULT, 67, WIRE_MAX_OUTPUT_DEFAULT + KIB(64))                                           \
-        X(ERROR, 68, WIRE_MAX_CONTROL)                                                             \
-        X(PROGRESS, 69, 16)                                                                        \
-        X(LOG, 70, KIB(16))                                                                        \
-        X(PONG, 71, 0)                                                                             \
-        X(REPORT, 72, KIB(256))
+        X(HELLO_OK, 64, 64, IN(HELLO), ENDS)                                                       \
+        X(META, 65, MIB(1), IN(LOAD), ONCE)                                                        \
+        X(READY, 66, 0, IN(LOAD) | IN(INIT) | IN(VALIDATE), ENDS)                                  \
+        X(RESULT, 67, WIRE_MAX_OUTPUT_DEFAULT + WIRE_OUTPUT_SLACK, IN(CALL), ENDS)                 \
+        X(ERROR, 68, WIRE_MAX_CONTROL, IN(LOAD) | IN(INIT) | IN(VALIDATE) | IN(CHECK) | IN(CALL),  \
+          ENDS)                                                                                    \
+        X(PROGRESS, 69, 16, IN(CALL), MANY)                                                        \
+        X(LOG, 70, KIB(16), ANYTIME, MANY)                                                         \
+        X(PONG, 71, 0, NEVER, ONCE)                                                                \
+        X(REPORT, 72, KIB(256), IN(CHECK), ENDS)
 
 enum wire_type {
-#define X(id, number, cap) WIRE_##id = number,
+#define X(id, number, ...) WIRE_##id = number,
         WIRE_TYPES_TO_WORKER(X) WIRE_TYPES_TO_HOST(X)
 #undef X
 };
 
 /* "RESULT", or "type 99". */
 const char *wire_type_name(unsigned type);
+/* The largest payload of a type that the host sends; 0 for one that it does not. */
+uint32_t wire_request_cap(unsigned type);
 
 struct wire_header {
         uint8_t type;
@@ -66,23 +74,27 @@ int wire_header_decode(const uint8_t *buf, struct wire_header *ret, struct err *
  * collects the payload. Pure: bytes in, frames out. */
 struct wire_parser {
         uint32_t generation;
-        uint32_t max_output;   /* cap of RESULT, set by wire_parser_init */
-        uint8_t request;       /* type of the request under way, 0: idle */
-        uint64_t call_id;      /* of the request under way, or the last one */
-        bool meta_seen;
+        uint32_t result_cap;  /* largest RESULT payload */
+        uint8_t request;      /* type of the request under way, 0: idle */
+        uint64_t call_id;     /* of the request under way, or the last one */
+        uint64_t previous_id; /* of the request before that: a LOG may cross a new request */
+        uint32_t seen;        /* bit (type - WIRE_HELLO_OK): came during this request */
         uint32_t next_seq;
-        bool failed;           /* after a violation nothing more is taken */
+        bool failed; /* after a violation nothing more is taken */
         uint8_t header_buf[WIRE_HEADER_SIZE];
-        size_t have;           /* bytes of header_buf, then of the payload */
+        size_t have; /* bytes of header_buf, then of the payload */
         bool in_payload;
         struct wire_header header;
-        uint8_t *payload;      /* grows by what arrived; NUL-terminated behind */
+        uint8_t *payload; /* grows by what arrived; NUL-terminated behind */
         size_t payload_cap;
 };
 
+/* max_output: the largest answer in bytes; a RESULT may be WIRE_OUTPUT_SLACK larger. */
 void wire_parser_init(struct wire_parser *p, uint32_t generation, uint32_t max_output);
 void wire_parser_done(struct wire_parser *p);
-/* A request was sent: from now on its answers are permitted. Only when idle (asserted by -EBUSY). */
+/* A request is being sent: from now on its answers are permitted. -EBUSY unless idle; -EINVAL when
+ * the type is none that is answered (CANCEL, PING), or call_id is 0 or the last one's. SHUTDOWN has
+ * no answer: what may still come is LOG. */
 int wire_parser_expect(struct wire_parser *p, enum wire_type request, uint64_t call_id) must_check;
 /* Is a frame half-way in? (The 1 s rule for idle workers.) */
 bool wire_parser_midframe(const struct wire_parser *p);
@@ -94,9 +106,14 @@ struct wire_frame {
 };
 void wire_frame_done(struct wire_frame *f);
 
-/* Takes up to n bytes, *ret_used of them. 0: all taken, no frame yet; 1: *ret_frame is complete (the
- * caller feeds the rest again); -EBADMSG: a violation, with words; -EMSGSIZE: a RESULT above the
- * cap (OutputTooLarge); -ENOMEM. */
+static inline void wire_frame_scoped(struct wire_frame *f)
+{
+        wire_frame_done(f);
+}
+
+/* Takes up to n bytes, *ret_used of them. 0: all taken, no frame yet; 1: *ret_frame is complete
+ * (the caller feeds the rest again); -EBADMSG: a violation, with words; -EMSGSIZE: a RESULT above
+ * the cap (OutputTooLarge); -ENOMEM. After any of these the parser takes nothing more. */
 int wire_parser_feed(struct wire_parser *p, const uint8_t *bytes, size_t n, size_t *ret_used,
                      struct wire_frame *ret_frame, struct err *e) must_check;
 

@@ -1,7 +1,7 @@
 /* wire_message.h -- payloads of docs/PROTOCOL.md as structs, encoded and decoded in this one place.
  * Knows: layouts.          May not know: descriptors, plugins, JSON's grammar.
- * Threads: any.            Owns: what *_done says; strings of decoded messages are borrowed from the
- *                          payload they were decoded from, which must outlive them. */
+ * Threads: any.            Owns: what *_done says; strings of decoded messages are borrowed from
+ * the payload they were decoded from, which must outlive them. */
 #ifndef FORGESYTE_WIRE_WIRE_MESSAGE_H
 #define FORGESYTE_WIRE_WIRE_MESSAGE_H
 
@@ -19,6 +19,7 @@ struct wire_str {
         uint32_t len;
 };
 
+/* max_output: the largest answer to a call, JSON and bytes together. */
 struct wire_hello {
         uint32_t protocol, abi;
         uint64_t max_output;
@@ -100,8 +101,10 @@ struct wire_check {
         uint8_t kind;
         struct wire_str subject, extra;
 };
+/* dir: the plugin's folder as the box sees it, out of which no model's path may lead whatever links
+ * say; empty: not checked. */
 struct wire_check_list {
-        struct wire_str interpreter;
+        struct wire_str interpreter, dir;
         struct wire_check *checks;
         uint16_t n_checks;
 };
@@ -116,8 +119,8 @@ struct wire_report {
 
 struct wire_str wire_str_of(const char *text); /* NULL is "" */
 
-/* Encoders add the payload (no header) to `to`, whose `bad` tells of missing memory or a string that
- * does not fit its length field. */
+/* Encoders add the payload (no header) to `to`, whose `bad` tells of missing memory or a string
+ * that does not fit its length field. */
 void wire_encode_hello(struct str *to, const struct wire_hello *m);
 void wire_encode_hello_ok(struct str *to, const struct wire_hello_ok *m);
 void wire_encode_load(struct str *to, const struct wire_load *m);
@@ -130,11 +133,12 @@ void wire_encode_report(struct str *to, const struct wire_report *m);
 
 /* CALL is gathered, never copied: everything but the blobs' data goes to `to`, cut into
  * n_blobs + 1 pieces: piece i (to->data + cuts[i-1] .. cuts[i]) is followed by blobs[i].data.
- * cuts holds n_blobs + 1 offsets. Returns the payload's whole length, 0 when over WIRE_MAX_CALL. */
+ * The first piece begins where `to` ended before; cuts holds n_blobs + 1 offsets into `to`. Returns
+ * the payload's whole length without what `to` held before, 0 when over WIRE_MAX_CALL or `bad`. */
 uint32_t wire_encode_call(struct str *to, const struct wire_call *m, size_t *cuts);
 
-/* Decoders: 0; -EBADMSG with words when a length, a number or UTF-8 is wrong or bytes are left over;
- * -ENOMEM. On success the *_done function frees the arrays. */
+/* Decoders: 0; -EBADMSG with words when a length, a number or UTF-8 is wrong or bytes are left
+ * over; -ENOMEM. On success the *_done function frees the arrays. */
 int wire_decode_hello(const uint8_t *p, size_t n, struct wire_hello *ret, struct err *e) must_check;
 int wire_decode_hello_ok(const uint8_t *p, size_t n, struct wire_hello_ok *ret,
                          struct err *e) must_check;
@@ -156,5 +160,17 @@ void wire_call_done(struct wire_call *m);
 void wire_result_done(struct wire_result *m);
 void wire_check_list_done(struct wire_check_list *m);
 void wire_report_done(struct wire_report *m);
+
+#define WIRE_DEFINE_SCOPED(name)                                                                   \
+        static inline void wire_##name##_scoped(struct wire_##name *m)                             \
+        {                                                                                          \
+                wire_##name##_done(m);                                                             \
+        }
+WIRE_DEFINE_SCOPED(load)
+WIRE_DEFINE_SCOPED(call)
+WIRE_DEFINE_SCOPED(result)
+WIRE_DEFINE_SCOPED(check_list)
+WIRE_DEFINE_SCOPED(report)
+#undef WIRE_DEFINE_SCOPED
 
 #endif

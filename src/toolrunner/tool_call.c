@@ -1,0 +1,53 @@
+#include "toolrunner/tool_call.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void call_args_done(struct call_args *a)
+{
+        for (size_t i = 0; i < a->n_bytes; i++)
+                free(a->bytes[i].own);
+        free(a->bytes);
+        free(a->backing);
+        json_decref(a->json);
+        *a = (struct call_args){0};
+}
+
+int call_args_add_bytes(struct call_args *a, const char *name, const char *content_type,
+                        const char *data, size_t size, char *take_own)
+{
+        struct call_bytes *grown = realloc(a->bytes, (a->n_bytes + 1) * sizeof *grown);
+
+        if (!grown) {
+                free(take_own);
+                return -ENOMEM;
+        }
+        a->bytes = grown;
+        grown += a->n_bytes++;
+        *grown = (struct call_bytes){.data = data, .size = size, .own = take_own};
+        snprintf(grown->name, sizeof grown->name, "%s", name);
+        snprintf(grown->content_type, sizeof grown->content_type, "%s", content_type);
+        return 0;
+}
+
+void tool_outcome_done(struct tool_outcome *o)
+{
+        free(o->words);
+        free(o->traceback);
+        free(o->result);
+        free(o->stderr_tail);
+        *o = (struct tool_outcome){0};
+}
+
+void tool_outcome_fail(struct tool_outcome *o, enum plugin_error error, const char *fmt, ...)
+{
+        va_list ap;
+
+        o->error = error;
+        va_start(ap, fmt);
+        if (vasprintf(&o->words, fmt, ap) < 0)
+                o->words = NULL;
+        va_end(ap);
+}

@@ -1,0 +1,56 @@
+# A thin front: meson.build says how to build, tests/run_tests.py what is tested.
+# Every target installs what it lacks first (scripts/debian-packages); with nothing missing that is
+# a look at dpkg's list.
+
+PYTHON ?= /usr/bin/python3
+MESON ?= meson
+BUILD ?= build
+PREFIX ?= /usr/local
+LISTEN ?= 127.0.0.1:8000
+
+.DEFAULT_GOAL := build
+.PHONY: build help deps demo test test-all serve bench format clean install
+
+build: ## compile host, worker and the bundled plugins into build/
+	@scripts/deps build
+	@scripts/compile $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+deps: ## install the Debian packages that are missing
+	@scripts/deps build run test bench
+
+demo: ## read an image, survive a crash, a hang and a memory hog: in one minute
+	@scripts/deps build run
+	@scripts/compile $(BUILD)
+	@FORGESYTE_BUILD=$(BUILD) $(PYTHON) scripts/demo
+
+test: ## build and run every test (under 20 minutes on 2 cores)
+	@scripts/deps build run test
+	@MESON=$(MESON) $(PYTHON) tests/run_tests.py
+
+test-all: ## the same, and the long ones
+	@scripts/deps build run test
+	@MESON=$(MESON) $(PYTHON) tests/run_tests.py --all
+
+serve: ## run the host on 127.0.0.1:8000 with the bundled plugins
+	@scripts/deps build run
+	@scripts/compile $(BUILD)
+	@FORGESYTE_BUILD=$(BUILD) scripts/serve $(LISTEN)
+
+bench: ## measure, and compare with others on this machine
+	@scripts/deps build run bench
+	@scripts/compile $(BUILD)
+	@FORGESYTE_BUILD=$(BUILD) $(PYTHON) bench/run
+
+format: ## lay out the C files as .clang-format says
+	@scripts/deps test
+	@$(PYTHON) tests/check_format.py --fix
+
+clean: ## remove the build folders
+	rm -rf build build-asan build-tsan build-clang
+
+install: build ## into PREFIX, /usr/local by default (DESTDIR is honoured)
+	@$(MESON) configure $(BUILD) --prefix $(PREFIX)
+	@$(MESON) install -C $(BUILD)

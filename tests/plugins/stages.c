@@ -1,0 +1,80 @@
+/* stages.c -- a plugin that goes wrong while it is loaded, at the stage and in the way that its
+ * manifest's "env" names: STAGE=constructor|init|validate|none, HOW=fail|crash|hang|exit|slow.
+ * Threads: one.            Owns: nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "forgesyte/plugin.h"
+
+static bool is(const char *variable, const char *value)
+{
+        const char *set = getenv(variable);
+
+        return set && strcmp(set, value) == 0;
+}
+
+/* SLOW_MS of them, for HOW=slow. */
+static void take_time(void)
+{
+        const char *ms = getenv("SLOW_MS");
+        long n = ms ? strtol(ms, NULL, 10) : 500;
+        struct timespec ts = {.tv_sec = n / 1000, .tv_nsec = n % 1000 * 1000000};
+
+        nanosleep(&ts, NULL);
+}
+
+/* 0 when this stage is to go well. */
+static int misbehave(const char *stage)
+{
+        if (!is("STAGE", stage))
+                return 0;
+        fprintf(stderr, "going wrong in %s\n", stage);
+        if (is("HOW", "crash"))
+                *(volatile int *)NULL = 1;
+        while (is("HOW", "hang"))
+                pause();
+        if (is("HOW", "exit"))
+                _exit(0);
+        if (is("HOW", "slow")) {
+                take_time();
+                return 0;
+        }
+        return forge_error("%s went wrong: the flux is off by 7", stage);
+}
+
+__attribute__((constructor)) static void on_import(void)
+{
+        if (is("STAGE", "constructor"))
+                misbehave("constructor");
+}
+
+static int init(void **state)
+{
+        *state = NULL;
+        return misbehave("init");
+}
+
+static int validate(void *state)
+{
+        (void)state;
+        return misbehave("validate");
+}
+
+static void fini(void *state)
+{
+        (void)state;
+        misbehave("fini");
+}
+
+static int run_ping(void *state, struct forge_call *call)
+{
+        (void)state;
+        return forge_call_result_string(call, "pong", "pong");
+}
+
+static const struct forge_tool tools[] = {FORGE_TOOL("ping", run_ping)};
+
+FORGE_PLUGIN(.init = init, .validate = validate, .fini = fini, .tools = tools, .n_tools = 1);

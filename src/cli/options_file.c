@@ -1,0 +1,241 @@
+#include "cli/options_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cli/options.h"
+
+/* What the steps below share: the text for its lines, the folder for relative paths. */
+struct file {
+        const char *text;
+        size_t size;
+        const char *base;
+};
+
+/* "/plugins/ocr" is where; "line 7: plugins.ocr.limits: " goes before the words. */
+static int at(const struct file *f, const char *pointer, int r, struct err *e)
+{
+        char dotted[256];
+        size_t n = MIN_OF(strlen(pointer), sizeof dotted - 1);
+
+        if (r == -ENOMEM)
+                return r;
+        memcpy(dotted, pointer, n);
+        dotted[n] = '\0';
+        for (size_t i = 0; i < n; i++)
+                if (dotted[i] == '/')
+                        dotted[i] = '.';
+        int line = json_line_of(f->text, f->size, pointer);
+
+        return *pointer ? err_wrap(e, r, "line %d: %s", line, dotted + 1)
+                        : err_wrap(e, r, "line %d", line);
+}
+
+/* "POINTER/KEY", with KEY escaped as RFC 6901 wants it. */
+static int below(const char *pointer, const char *key, struct str *s, struct err *e)
+{
+        str_addf(s, "%s/", pointer);
+        for (; *key; key++) {
+                if (*key == '~' || *key == '/')
+                        str_adds(s, *key == '~' ? "~0" : "~1");
+                else
+                        str_addc(s, *key);
+        }
+        return s->bad ? err_set_errno(e, -ENOMEM, "read the config file") : 0;
+}
+
+static const struct option *row_of(const struct option *rows, size_t n, const char *key)
+{
+        for (size_t i = 0; i < n; i++)
+                if (rows[i].key && !strcmp(rows[i].key, key))
+                        return &rows[i];
+        return NULL;
+}
+
+/* also: one key that is no row, or NULL. */
+static int unknown_key(const struct option *rows, size_t n, const char *also, const char *key,
+                       struct err *e)
+{
+        const char *known[64], *nearest;
+        scoped(str) struct str s = {0};
+        size_t n_known = 0;
+
+        for (size_t i = 0; i < n && n_known + 1 < ARRAY_LEN(known); i++)
+                if (rows[i].key)
+                        known[n_known++] = rows[i].key;
+        if (also)
+                known[n_known++] = also;
+        nearest = str_nearest(key, known, n_known);
+        str_adds(&s, "unknown key");
+        if (nearest)
+                str_addf(&s, "; did you mean \"%s\"?", nearest);
+        for (size_t i = 0; i < n_known && !nearest; i++)
+                str_addf(&s, "%s%s", i ? ", " : "; there are ", known[i]);
+        return err_set(e, -EINVAL, "%s", s.bad ? "unknown key" : s.data);
+}
+
+static int read_value(const struct file *f, const char *pointer, const struct option *row,
+                      void *target, const json_t *value, struct err *e)
+{
+        int r = option_restart(row, target, e);
+
+        if (r == 0)
+                r = option_set_json(row, target, value, f->base, e);
+        return r < 0 ? at(f, pointer, r, e) : 0;
+}
+
+/* ---- "plugins": {"NAME": {"python", "disabled", "limits": {}}} ---- */
+
+static int read_limits(const struct file *f, const char *pointer, struct host_plugin_config *p,
+                       const json_t *object, struct err *e)
+{
+        size_t n;
+        const struct option *rows = options_limit_rows(&n), *row;
+        const char *key;
+        json_t *value;
+
+        if (!json_is_object(object))
+                return at(f, pointer, err_set(e, -EINVAL, "must be an object of limits"), e);
+        json_object_foreach((json_t *)object, key, value)
+        {
+                scoped(str) struct str where = {0};
+                int r = below(pointer, key, &where, e);
+
+                if (r < 0)
+                        return r;
+                row = row_of(rows, n, key);
+                if (!row)
+                        return at(f, where.data, unknown_key(rows, n, NULL, key, e), e);
+                r = read_value(f, where.data, row, p, value, e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_plugin(const struct file *f, const char *pointer, struct host_plugin_config *p,
+                       const json_t *object, struct err *e)
+{
+        size_t n;
+        const struct option *rows = options_plugin_rows(&n), *row;
+        const char *key;
+        json_t *value;
+
+        if (!json_is_object(object))
+                return at(f, pointer, err_set(e, -EINVAL, "must be an object"), e);
+        json_object_foreach((json_t *)object, key, value)
+        {
+                scoped(str) struct str where = {0};
+                int r = below(pointer, key, &where, e);
+
+                if (r < 0)
+                        return r;
+                row = row_of(rows, n, key);
+                if (!strcmp(key, "limits"))
+                        r = read_limits(f, where.data, p, value, e);
+                else if (row)
+                        r = read_value(f, where.data, row, p, value, e);
+                else
+                        r = at(f, where.data, unknown_key(rows, n, "limits", key, e), e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_plugins(const struct file *f, struct host_config *c, const json_t *object,
+                        struct err *e)
+{
+        size_t room = json_object_size(object);
+        const char *name;
+        json_t *value;
+
+        if (!json_is_object(object))
+                return at(f, "/plugins",
+                          err_set(e, -EINVAL,
+                                  "must be an object of plugins by their names (folders "
+                                  "go into \"plugin_dirs\")"),
+                          e);
+        c->plugins = calloc(MAX_OF(room, 1), sizeof *c->plugins);
+        if (!c->plugins)
+                return err_set_errno(e, -ENOMEM, "read the config file");
+        json_object_foreach((json_t *)object, name, value)
+        {
+                scoped(str) struct str where = {0};
+                struct host_plugin_config *p = &c->plugins[c->n_plugins];
+                int r = below("/plugins", name, &where, e);
+
+                if (r < 0)
+                        return r;
+                if (!str_is_plugin_name(name))
+                        return at(f, where.data,
+                                  err_set(e, -EINVAL, "is no plugin name (a-z, 0-9, - and _)"), e);
+                p->name = strdup(name);
+                if (!p->name)
+                        return err_set_errno(e, -ENOMEM, "read the config file");
+                c->n_plugins++;
+                r = read_plugin(f, where.data, p, value, e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* ---- the whole file ---- */
+
+static int read_root(const struct file *f, struct host_config *c, const json_t *root, struct err *e)
+{
+        size_t n;
+        const struct option *rows = options_settings(&n), *row;
+        const char *key;
+        json_t *value;
+
+        if (!json_is_object(root))
+                return at(f, "", err_set(e, -EINVAL, "must be a JSON object"), e);
+        json_object_foreach((json_t *)root, key, value)
+        {
+                scoped(str) struct str where = {0};
+                int r = below("", key, &where, e);
+
+                if (r < 0)
+                        return r;
+                row = row_of(rows, n, key);
+                if (!strcmp(key, "plugins"))
+                        r = read_plugins(f, c, value, e);
+                else if (row)
+                        r = read_value(f, where.data, row, c, value, e);
+                else
+                        r = at(f, where.data, unknown_key(rows, n, "plugins", key, e), e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int options_file_load(const char *path, struct host_config *c, struct err *e)
+{
+        scoped(free) char *text = NULL;
+        scoped(free) char *base = NULL;
+        scoped(json_decref) json_t *root = NULL;
+        const char *slash = strrchr(path, '/');
+        struct file f;
+        int r;
+
+        r = fd_read_file(AT_FDCWD, path, OPTIONS_FILE_MAX, &text, &f.size, e);
+        if (r < 0)
+                return r;
+        /* "/" of "/forgesyte.json" stays: "" would mean the current folder. */
+        base = mem_dup0(path, slash ? (size_t)(slash - path) + (slash == path) : 0);
+        if (!base)
+                return err_set_errno(e, -ENOMEM, "read the config file");
+        f.text = text;
+        f.base = base;
+        r = json_parse(text, f.size, &root, e);
+        if (r == 0)
+                r = read_root(&f, c, root, e);
+        return r < 0 && r != -ENOMEM ? err_wrap(e, r, "%s", path) : r;
+}

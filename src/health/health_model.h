@@ -5,6 +5,7 @@
 #define FORGESYTE_HEALTH_HEALTH_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -31,7 +32,8 @@ struct health_failure {
 };
 
 /* All texts are valid UTF-8, cut to size. Times are ns; *_ns of 0 means never/unknown and shows as
- * null, as do an empty reason and version. */
+ * null, as do an empty text, a signal of 0 and a resident set of 0 (not measured yet). A plugin that is
+ * not available shows no uptime. */
 struct plugin_health {
         char name[HEALTH_NAME_SIZE];
         enum lifecycle_state state;
@@ -59,5 +61,13 @@ struct plugin_health {
 json_t *health_model_plugin(const struct plugin_health *h, int64_t mono_now_ns);
 /* {"plugins":[...],"total","available","failed","unavailable"}, in the order given. */
 json_t *health_model_list(const struct plugin_health *list, size_t n, int64_t mono_now_ns);
+
+/* How many there are of each kind; available: LOADED, INITIALIZED or RUNNING. */
+struct health_totals {
+        uint64_t total, available, failed, unavailable;
+};
+struct health_totals health_model_totals(const struct plugin_health *list, size_t n);
+/* Adds "total", "available", "failed", "unavailable" to an object; -ENOMEM. */
+int health_model_put_totals(json_t *object, const struct health_totals *t);
 
 #endif

@@ -35,12 +35,18 @@ int plugin_registry_begin(struct plugin_registry *r, const char *name, uint32_t 
 int plugin_registry_describe(struct plugin_registry *r, const char *name, const char *version,
                              const char *description, double timeout_seconds,
                              uint64_t memory_bytes) must_check;
-/* Moves by the lifecycle table; reason (NULL: cleared) is shown from then on. mono_now stamps
- * loaded_mono_ns when the move leads to LOADED. *ret_actions as lifecycle_step. */
+/* Moves by the lifecycle table; when the state changes, reason (NULL: cleared) is shown from then on.
+ * mono_now stamps loaded_mono_ns when the move leads to LOADED. *ret_actions as lifecycle_step. */
 int plugin_registry_step(struct plugin_registry *r, const char *name, enum lifecycle_event event,
                          const char *reason, int64_t mono_now_ns, unsigned *ret_actions) must_check;
+/* The same for one generation: 1 also when it is gone. For what may arrive late, such as the end of a
+ * call on an old worker; while the new generation is ABSENT the old one still counts and moves. */
+int plugin_registry_step_of(struct plugin_registry *r, const char *name, uint32_t generation,
+                            enum lifecycle_event event, const char *reason, int64_t mono_now_ns,
+                            unsigned *ret_actions) must_check;
 
-/* The diagrams' names, over plugin_registry_step. */
+/* The diagrams' names, over plugin_registry_step. mark_failed fails a plugin however far it came;
+ * what it cost is counted below, once. */
 int plugin_registry_register(struct plugin_registry *r, const char *name, int64_t mono_now_ns);
 int plugin_registry_mark_initialized(struct plugin_registry *r, const char *name);
 int plugin_registry_mark_running(struct plugin_registry *r, const char *name, int64_t real_now_ns);
@@ -48,12 +54,13 @@ int plugin_registry_mark_failed(struct plugin_registry *r, const char *name, con
 int plugin_registry_mark_unavailable(struct plugin_registry *r, const char *name,
                                      const char *reason);
 
-/* Accounting of one ended call; each call is recorded once, by one of these. */
+/* Accounting of one ended call; each call is recorded once, by one of these two. ms <0: not run. */
 int plugin_registry_record_success(struct plugin_registry *r, const char *name, double ms);
 int plugin_registry_record_error(struct plugin_registry *r, const char *name, double ms);
+/* What is shown as last_failure; counts nothing, since a worker may also die loading or idle. */
 int plugin_registry_record_failure(struct plugin_registry *r, const char *name,
                                    const struct health_failure *failure);
-/* What the supervisor sees: instances, queue, isolation. NULL arrays leave as is. */
+/* What the supervisor sees: instances, queue, isolation. NULL leaves as is (but n 0: none). */
 int plugin_registry_set_instances(struct plugin_registry *r, const char *name,
                                   const struct health_instance *list, unsigned n);
 int plugin_registry_set_queue_depth(struct plugin_registry *r, const char *name, unsigned depth);

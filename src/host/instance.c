@@ -1,0 +1,711 @@
+#include "host/instance.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "host/instance_io.h"
+#include "host/instance_verdict.h"
+#include "sandbox/timeout.h"
+
+#define READ_CHUNK KIB(64)
+#define READS_PER_TURN 16 /* so that one talker does not starve the others */
+#define LOG_PER_TURN KIB(64)
+#define LAST_WORDS KIB(256)
+
+const char *instance_stage(const struct instance *i)
+{
+        if (i->call || i->state == INSTANCE_BUSY || i->state == INSTANCE_CANCELLING)
+                return "call";
+        if (i->state == INSTANCE_IDLE || i->state == INSTANCE_LEAVING)
+                return "idle";
+        switch (i->request) {
+        case WIRE_INIT:
+                return "init";
+        case WIRE_VALIDATE:
+                return "validate";
+        case WIRE_CHECK:
+                return "check";
+        case WIRE_CALL:
+                return "call";
+        default:
+                return i->probe ? "check" : "load";
+        }
+}
+
+/* --- the end --- */
+
+static void stop_watching(struct instance *i)
+{
+        loop_unwatch(i->loop, &i->channel);
+        loop_timer_unset(i->loop, &i->deadline);
+        loop_timer_unset(i->loop, &i->grace);
+        loop_timer_unset(i->loop, &i->watch_timer);
+        loop_unwatch(i->loop, &i->oom);
+}
+
+/* The verdict is known: the call ends now, not when the kernel has torn down a gigabyte. */
+static void declare_broken(struct instance *i, struct tool_outcome *o)
+{
+        struct tool_call *call = take_ptr(i->call);
+
+        i->state = INSTANCE_DYING;
+        stop_watching(i);
+        if (!i->broken) {
+                i->broken = true;
+                i->owner->broke(i, call, o);
+        }
+}
+
+static void collect_last_words(struct instance *i)
+{
+        int64_t now = clock_real_ns();
+
+        instance_io_drain_log(i, sandbox_stdout(i->box), &i->out_part, PLUGIN_LOG_STDOUT,
+                              LAST_WORDS);
+        instance_io_drain_log(i, sandbox_stderr(i->box), &i->err_part, PLUGIN_LOG_STDERR,
+                              LAST_WORDS);
+        plugin_log_flush(i->log, &i->out_part, PLUGIN_LOG_STDOUT, now);
+        plugin_log_flush(i->log, &i->err_part, PLUGIN_LOG_STDERR, now);
+}
+
+static struct verdict_circumstances circumstances(struct instance *i, struct str *tail)
+{
+        bool booting = i->state == INSTANCE_BOOTING;
+
+        plugin_log_tail(i->log, i->log_from, 2000, tail);
+        return (struct verdict_circumstances){.stage = instance_stage(i),
+                                              .memory_bytes = i->memory_bytes,
+                                              .timeout_seconds = booting ? i->boot_seconds
+                                                                         : i->timeout_seconds,
+                                              .tail = tail->data ? tail->data : ""};
+}
+
+bool instance_is_free(const struct instance *i)
+{
+        return i->state == INSTANCE_IDLE && !i->dead;
+}
+
+void instance_break(struct instance *i, struct tool_outcome *o)
+{
+        if (i->state != INSTANCE_DYING) {
+                sandbox_kill(i->box);
+                collect_last_words(i);
+                declare_broken(i, o);
+        }
+        tool_outcome_done(o);
+}
+
+static void break_rule(struct instance *i, enum plugin_error error, const char *words)
+{
+        struct tool_outcome o = {0};
+
+        tool_outcome_fail(&o, error, "%s (stage=%s)", words, instance_stage(i));
+        instance_break(i, &o);
+}
+
+static void on_deadline(void *ctx)
+{
+        struct instance *i = ctx;
+        struct tool_outcome o = {0};
+        scoped(str) struct str tail = {0};
+        struct verdict_circumstances c = circumstances(i, &tail);
+
+        verdict_of_timeout(&c, &o);
+        instance_break(i, &o);
+}
+
+static void on_grace(void *ctx)
+{
+        struct instance *i = ctx;
+        struct tool_outcome o = {0};
+
+        if (i->state == INSTANCE_CANCELLING)
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "the client left, and the plugin did "
+                                                              "not stop within %d s",
+                                  INSTANCE_CANCEL_GRACE_S);
+        else if (i->state == INSTANCE_LEAVING)
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED,
+                                  "the plugin did not end within %d s and was killed",
+                                  INSTANCE_SHUTDOWN_GRACE_S);
+        else
+                tool_outcome_fail(&o, PLUGIN_ERROR_PROTOCOL,
+                                  wire_parser_midframe(&i->parser)
+                                      ? "the worker left a frame unfinished (stage=%s)"
+                                      : "the worker closed its channel and lives on (stage=%s)",
+                                  instance_stage(i));
+        instance_break(i, &o);
+}
+
+static void set_grace(struct instance *i, int seconds)
+{
+        /* Without memory for a timer the grace is over at once. */
+        if (loop_timer_set(i->loop, &i->grace, clock_mono_ns() + seconds * NSEC_PER_SEC, on_grace,
+                           i) < 0)
+                on_grace(i);
+}
+
+/* --- frames --- */
+
+static void end_call(struct instance *i)
+{
+        i->state = INSTANCE_IDLE;
+        i->calls++;
+        loop_timer_unset(i->loop, &i->deadline);
+        loop_timer_unset(i->loop, &i->grace);
+}
+
+static void on_error_frame(struct instance *i, const struct wire_frame *f)
+{
+        scoped(tool_outcome) struct tool_outcome o = {0};
+        struct tool_call *call = NULL;
+        struct wire_error m;
+        struct err e;
+
+        if (wire_decode_error(f->payload, f->header.len, &m, &e) < 0) {
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+                return;
+        }
+        verdict_of_error(&m, instance_stage(i), &o);
+        if (i->state == INSTANCE_BOOTING) {
+                sandbox_kill(i->box);
+                collect_last_words(i);
+                declare_broken(i, &o);
+                return;
+        }
+        if (i->state == INSTANCE_CANCELLING && i->call) {
+                tool_outcome_done(&o);
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "the client left");
+        }
+        call = take_ptr(i->call);
+        end_call(i);
+        i->owner->error(i, call, &o);
+}
+
+static void on_result_frame(struct instance *i, struct wire_frame *f)
+{
+        struct tool_call *call = take_ptr(i->call);
+        bool cancelled = i->state == INSTANCE_CANCELLING;
+
+        end_call(i);
+        if (cancelled) {
+                scoped(tool_outcome) struct tool_outcome o = {0};
+
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "the client left");
+                i->owner->error(i, call, &o);
+                return;
+        }
+        i->owner->result(i, call, take_ptr(f->payload), f->header.len);
+}
+
+static void on_progress_frame(struct instance *i, const struct wire_frame *f)
+{
+        struct wire_progress m;
+        struct err e;
+
+        if (wire_decode_progress(f->payload, f->header.len, &m, &e) < 0)
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        else if (i->call)
+                i->owner->progress(i, i->call, m.done, m.total);
+}
+
+static void on_log_frame(struct instance *i, const struct wire_frame *f)
+{
+        struct wire_log m;
+        struct err e;
+
+        if (wire_decode_log(f->payload, f->header.len, &m, &e) < 0)
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        else
+                plugin_log_add(i->log, PLUGIN_LOG_LOG, m.text.p, m.text.len, clock_real_ns());
+}
+
+static void on_hello_frame(struct instance *i, const struct wire_frame *f)
+{
+        struct wire_hello_ok m;
+        struct err e;
+
+        if (wire_decode_hello_ok(f->payload, f->header.len, &m, &e) < 0)
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        else if (m.protocol != WIRE_VERSION)
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, "the worker speaks another protocol version");
+        else
+                i->owner->ready(i, WIRE_HELLO);
+}
+
+static void on_meta_frame(struct instance *i, const struct wire_frame *f)
+{
+        struct err e;
+
+        if (i->owner->meta(i, (const char *)f->payload, f->header.len, &e) < 0)
+                break_rule(i, PLUGIN_ERROR_VALIDATION, e.msg);
+}
+
+static void on_report_frame(struct instance *i, const struct wire_frame *f)
+{
+        struct wire_report m;
+        struct err e;
+
+        if (wire_decode_report(f->payload, f->header.len, &m, &e) < 0) {
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+                return;
+        }
+        i->owner->report(i, &m);
+        wire_report_done(&m);
+}
+
+static void on_frame(struct instance *i, struct wire_frame *f)
+{
+        /* The parser has refused every type that is not permitted now. */
+        switch (f->header.type) {
+        case WIRE_HELLO_OK:
+                on_hello_frame(i, f);
+                break;
+        case WIRE_META:
+                on_meta_frame(i, f);
+                break;
+        case WIRE_READY:
+                i->owner->ready(i, i->request);
+                break;
+        case WIRE_RESULT:
+                on_result_frame(i, f);
+                break;
+        case WIRE_ERROR:
+                on_error_frame(i, f);
+                break;
+        case WIRE_PROGRESS:
+                on_progress_frame(i, f);
+                break;
+        case WIRE_LOG:
+                on_log_frame(i, f);
+                break;
+        case WIRE_REPORT:
+                on_report_frame(i, f);
+                break;
+        default:
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, "a frame of no use");
+        }
+}
+
+static void refuse_bytes(struct instance *i, int r, const struct err *e)
+{
+        if (r == -EMSGSIZE)
+                break_rule(i, PLUGIN_ERROR_OUTPUT_TOO_LARGE, e->msg);
+        else if (r == -ENOMEM)
+                break_rule(i, PLUGIN_ERROR_INTERNAL, "the host has no memory for the answer");
+        else
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, e->msg);
+}
+
+/* Feeds bytes until they are used up or the instance is dying. */
+static void take_bytes(struct instance *i, const uint8_t *bytes, size_t n)
+{
+        while (n > 0 && i->state != INSTANCE_DYING) {
+                struct wire_frame f = {0};
+                struct err e;
+                size_t used = 0;
+                int r = wire_parser_feed(&i->parser, bytes, n, &used, &f, &e);
+
+                if (r < 0) {
+                        refuse_bytes(i, r, &e);
+                        return;
+                }
+                bytes += used;
+                n -= used;
+                if (r > 0) {
+                        on_frame(i, &f);
+                        wire_frame_done(&f);
+                }
+        }
+}
+
+/* A frame that begins while nothing is asked must not stay half-way. */
+static void watch_half_frame(struct instance *i)
+{
+        bool idle = i->state == INSTANCE_IDLE || i->state == INSTANCE_LEAVING;
+
+        if (!idle || i->state == INSTANCE_LEAVING)
+                return;
+        if (wire_parser_midframe(&i->parser) && !i->grace.slot)
+                set_grace(i, INSTANCE_VERDICT_GRACE_S);
+        else if (!wire_parser_midframe(&i->parser))
+                loop_timer_unset(i->loop, &i->grace);
+}
+
+static void on_channel_closed(struct instance *i)
+{
+        /* Death may be on its way: the pidfd decides. A process that lives on gets the grace. */
+        loop_unwatch(i->loop, &i->channel);
+        if (i->state != INSTANCE_LEAVING && i->state != INSTANCE_DYING)
+                set_grace(i, INSTANCE_VERDICT_GRACE_S);
+}
+
+/* false when the channel has ended. */
+static bool read_channel(struct instance *i, int turns)
+{
+        uint8_t buf[READ_CHUNK];
+
+        while (turns-- > 0 && i->state != INSTANCE_DYING) {
+                ssize_t n = instance_io_read(sandbox_channel(i->box), buf, sizeof buf);
+
+                if (n == -EAGAIN)
+                        break;
+                if (n <= 0)
+                        return false;
+                take_bytes(i, buf, (size_t)n);
+                if (n < (ssize_t)sizeof buf)
+                        break;
+        }
+        return true;
+}
+
+static void on_channel(void *ctx, uint32_t events)
+{
+        struct instance *i = ctx;
+
+        if (events & EPOLLOUT && instance_io_flush(i) < 0) {
+                on_channel_closed(i);
+                return;
+        }
+        if (!read_channel(i, READS_PER_TURN)) {
+                on_channel_closed(i);
+                return;
+        }
+        if (i->state != INSTANCE_DYING)
+                watch_half_frame(i);
+}
+
+/* --- the pipes --- */
+
+static void on_out(void *ctx, unused_param uint32_t events)
+{
+        struct instance *i = ctx;
+
+        if (!instance_io_drain_log(i, i->out.fd, &i->out_part, PLUGIN_LOG_STDOUT, LOG_PER_TURN))
+                loop_unwatch(i->loop, &i->out);
+}
+
+static void on_err(void *ctx, unused_param uint32_t events)
+{
+        struct instance *i = ctx;
+
+        if (!instance_io_drain_log(i, i->err.fd, &i->err_part, PLUGIN_LOG_STDERR, LOG_PER_TURN))
+                loop_unwatch(i->loop, &i->err);
+}
+
+/* --- memory and death --- */
+
+static void check_memory(struct instance *i)
+{
+        struct tool_outcome o = {0};
+        scoped(str) struct str tail = {0};
+        struct verdict_circumstances c;
+
+        if (i->state == INSTANCE_DYING || sandbox_check_memory(i->box) <= 0)
+                return;
+        c = circumstances(i, &tail);
+        verdict_of_memory(&c, &o);
+        instance_break(i, &o);
+}
+
+static void on_oom(void *ctx, unused_param uint32_t events)
+{
+        check_memory(ctx);
+}
+
+static void on_watch_timer(void *ctx)
+{
+        struct instance *i = ctx;
+
+        check_memory(i);
+        if (i->state != INSTANCE_DYING &&
+            loop_timer_set(i->loop, &i->watch_timer,
+                           clock_mono_ns() + SANDBOX_WATCH_MS * NSEC_PER_MSEC, on_watch_timer,
+                           i) < 0)
+                break_rule(i, PLUGIN_ERROR_INTERNAL, "the host has no memory for a timer");
+}
+
+static void on_death(void *ctx, unused_param uint32_t events)
+{
+        struct instance *i = ctx;
+        struct obituary o;
+
+        i->dead = true;
+        /* What was complete at this instant counts: a reply before a death is a reply. */
+        if (i->state != INSTANCE_DYING && i->channel.fd >= 0)
+                read_channel(i, 1024);
+        if (sandbox_reap(i->box, &o) > 0)
+                return;
+        collect_last_words(i);
+        if (!i->broken) {
+                scoped(tool_outcome) struct tool_outcome out = {0};
+                scoped(str) struct str tail = {0};
+                struct verdict_circumstances c = circumstances(i, &tail);
+
+                if (i->state == INSTANCE_LEAVING && o.cause == OBITUARY_EXITED)
+                        tool_outcome_fail(&out, PLUGIN_ERROR_CANCELLED, "ended");
+                else
+                        verdict_of_death(&o, &c, &out);
+                declare_broken(i, &out);
+        }
+        loop_unwatch(i->loop, &i->pidfd);
+        i->owner->gone(i);
+}
+
+/* --- requests --- */
+
+static int begin_request(struct instance *i, enum wire_type type)
+{
+        int r = wire_parser_expect(&i->parser, type, instance_io_nonce());
+
+        if (r == 0)
+                i->request = type;
+        return r;
+}
+
+int instance_request(struct instance *i, enum wire_type type, const struct str *payload)
+{
+        struct str text = {0};
+        int r = begin_request(i, type);
+
+        if (r < 0)
+                return r;
+        if (payload)
+                str_add(&text, payload->data, payload->len);
+        if (text.bad)
+                return -ENOMEM;
+        r = instance_io_queue(i, type, &text, NULL, 0, NULL, (uint32_t)text.len);
+        str_done(&text);
+        /* A channel that broke tells by its end of file. */
+        return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+void instance_set_idle(struct instance *i)
+{
+        i->state = INSTANCE_IDLE;
+        loop_timer_unset(i->loop, &i->deadline);
+}
+
+static void scalars_of(const json_t *args, struct wire_scalar *to, uint16_t *ret_n)
+{
+        const char *key;
+        json_t *value;
+        uint16_t n = 0;
+
+        json_object_foreach((json_t *)(uintptr_t)args, key, value) {
+                struct wire_scalar s = {.name = wire_str_of(key)};
+
+                if (json_is_boolean(value)) {
+                        s.type = WIRE_BOOL;
+                        s.b = json_is_true(value);
+                } else if (json_is_integer(value)) {
+                        s.type = WIRE_INT;
+                        s.i = json_integer_value(value);
+                } else if (json_is_real(value)) {
+                        s.type = WIRE_NUMBER;
+                        s.d = json_real_value(value);
+                } else if (json_is_string(value)) {
+                        s.type = WIRE_STRING;
+                        s.s = (struct wire_str){json_string_value(value),
+                                                (uint32_t)json_string_length(value)};
+                }
+                if (s.type && n < UINT16_MAX)
+                        to[n++] = s;
+        }
+        *ret_n = n;
+}
+
+/* The bytes arguments' stand-ins for the schema are not arguments. */
+static json_t *without_bytes(const struct call_args *a)
+{
+        json_t *copy = json_copy(a->json);
+
+        for (size_t b = 0; copy && b < a->n_bytes; b++)
+                json_object_del(copy, a->bytes[b].name);
+        return copy;
+}
+
+static int encode_call(struct instance *i, const struct tool_call *call)
+{
+        scoped(json_decref) json_t *args = without_bytes(&call->args);
+        size_t n = call->args.n_bytes;
+        scoped(free) struct wire_blob *blobs = calloc(n + 1, sizeof *blobs);
+        scoped(free) size_t *cuts = calloc(n + 1, sizeof *cuts);
+        scoped(free) struct wire_scalar *scalars =
+            calloc(json_object_size(args) + 1, sizeof *scalars);
+        scoped(str) struct str json = {0}, text = {0};
+        struct wire_call m = {.tool = wire_str_of(call->tool), .blobs = blobs, .scalars = scalars};
+        uint32_t len;
+
+        if (!args || !blobs || !cuts || !scalars)
+                return -ENOMEM;
+        str_add_json(&json, args);
+        if (json.bad)
+                return -ENOMEM;
+        m.json = (struct wire_str){json.data, (uint32_t)json.len};
+        scalars_of(args, scalars, &m.n_scalars);
+        m.n_blobs = (uint16_t)n;
+        for (size_t b = 0; b < n; b++)
+                blobs[b] = (struct wire_blob){wire_str_of(call->args.bytes[b].name),
+                                              wire_str_of(call->args.bytes[b].content_type),
+                                              (const uint8_t *)call->args.bytes[b].data,
+                                              (uint32_t)call->args.bytes[b].size};
+        len = wire_encode_call(&text, &m, cuts);
+        if (text.bad)
+                return -ENOMEM;
+        if (len == 0)
+                return -E2BIG;
+        return instance_io_queue(i, WIRE_CALL, &text, blobs, n, cuts, len);
+}
+
+int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_ns)
+{
+        int r = begin_request(i, WIRE_CALL);
+
+        if (r < 0)
+                return r;
+        i->state = INSTANCE_BUSY;
+        i->call = call;
+        call->holder = i;
+        r = loop_timer_set(i->loop, &i->deadline, deadline_ns, on_deadline, i);
+        if (r == 0)
+                r = encode_call(i, call);
+        if (r == -EPIPE || r == -ECONNRESET)
+                return 0;
+        if (r < 0)
+                i->call = NULL;
+        return r;
+}
+
+void instance_cancel(struct instance *i, bool forget)
+{
+        if (i->state != INSTANCE_BUSY)
+                return;
+        if (forget)
+                i->call = NULL;
+        i->state = INSTANCE_CANCELLING;
+        /* A channel that broke tells by its end of file. */
+        if (instance_io_queue_cancel(i) == -ENOMEM)
+                break_rule(i, PLUGIN_ERROR_CANCELLED, "the host has no memory to ask it to stop");
+        else
+                set_grace(i, INSTANCE_CANCEL_GRACE_S);
+}
+
+void instance_leave(struct instance *i)
+{
+        struct tool_outcome o = {0};
+
+        if (i->state == INSTANCE_BOOTING) {
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "not wanted any more");
+                instance_break(i, &o);
+                return;
+        }
+        if (i->state != INSTANCE_IDLE)
+                return;
+        i->state = INSTANCE_LEAVING;
+        loop_timer_unset(i->loop, &i->grace);
+        if (instance_request(i, WIRE_SHUTDOWN, NULL) < 0) {
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "could not be asked to end");
+                instance_break(i, &o);
+                return;
+        }
+        set_grace(i, INSTANCE_SHUTDOWN_GRACE_S);
+}
+
+/* --- birth --- */
+
+static int watch_all(struct instance *i)
+{
+        struct loop *l = i->loop;
+        int r = loop_watch(l, &i->channel, sandbox_channel(i->box), EPOLLIN, on_channel, i);
+
+        if (r == 0)
+                r = loop_watch(l, &i->pidfd, sandbox_pidfd(i->box), EPOLLIN, on_death, i);
+        if (r == 0)
+                r = loop_watch(l, &i->out, sandbox_stdout(i->box), EPOLLIN, on_out, i);
+        if (r == 0)
+                r = loop_watch(l, &i->err, sandbox_stderr(i->box), EPOLLIN, on_err, i);
+        if (r == 0 && sandbox_oom_fd(i->box) >= 0)
+                r = loop_watch(l, &i->oom, sandbox_oom_fd(i->box), EPOLLIN | EPOLLPRI, on_oom, i);
+        if (r == 0 && sandbox_wants_watch(i->box))
+                r = loop_timer_set(l, &i->watch_timer,
+                                   clock_mono_ns() + SANDBOX_WATCH_MS * NSEC_PER_MSEC,
+                                   on_watch_timer, i);
+        return r;
+}
+
+static int say_hello(struct instance *i, uint32_t max_output)
+{
+        struct wire_hello m = {.protocol = WIRE_VERSION, .abi = 1, .max_output = max_output};
+        scoped(str) struct str payload = {0};
+
+        wire_encode_hello(&payload, &m);
+        return payload.bad ? -ENOMEM : instance_request(i, WIRE_HELLO, &payload);
+}
+
+static struct instance *instance_alloc(const struct instance_options *o)
+{
+        struct instance *i = calloc(1, sizeof *i);
+
+        if (!i)
+                return NULL;
+        i->owner = o->owner;
+        i->ctx = o->ctx;
+        i->loop = o->loop;
+        i->log = o->log;
+        i->log_from = o->log->next_number;
+        i->probe = o->probe;
+        i->generation = o->generation;
+        i->timeout_seconds = o->timeout_seconds;
+        i->boot_seconds = o->boot_seconds;
+        i->memory_bytes = o->memory_bytes;
+        wire_parser_init(&i->parser, o->generation, o->max_output);
+        return i;
+}
+
+int instance_start(struct sandbox_runner *runner, const struct sandbox_policy *policy,
+                   const struct instance_options *o, struct instance **ret, struct err *e)
+{
+        struct instance *i = instance_alloc(o);
+        int r;
+
+        if (!i)
+                return err_set_errno(e, -ENOMEM, "start a worker");
+        r = sandbox_spawn(runner, policy, &i->box, e);
+        if (r != 0) {
+                instance_free(i);
+                return r;
+        }
+        r = watch_all(i);
+        if (r == 0)
+                r = loop_timer_set(i->loop, &i->deadline,
+                                   timeout_deadline(clock_mono_ns(), o->boot_seconds), on_deadline,
+                                   i);
+        if (r == 0)
+                r = say_hello(i, o->max_output);
+        if (r < 0) {
+                instance_free(i);
+                return err_set_errno(e, r, "start a worker");
+        }
+        *ret = i;
+        return 0;
+}
+
+void instance_free(struct instance *i)
+{
+        if (!i)
+                return;
+        stop_watching(i);
+        loop_unwatch(i->loop, &i->pidfd);
+        loop_unwatch(i->loop, &i->out);
+        loop_unwatch(i->loop, &i->err);
+        plugin_log_writer_done(&i->out_part);
+        plugin_log_writer_done(&i->err_part);
+        wire_parser_done(&i->parser);
+        str_done(&i->outbox.text);
+        free(i->outbox.iov);
+        sandbox_free(i->box);
+        free(i);
+}

@@ -1,0 +1,164 @@
+#include "host/instance_io.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define IOV_BATCH 256
+
+uint64_t instance_io_nonce(void)
+{
+        uint64_t id = 0;
+
+        /* The kernel's generator is ready long before this runs; a short read cannot happen at 8
+         * bytes. The loop also turns away the one value that means nothing. */
+        while (id == 0)
+                if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
+                        id = 0;
+        return id;
+}
+
+static int outbox_add(struct instance_outbox *o, void *base, size_t len)
+{
+        if (len == 0)
+                return 0;
+        if (o->n == o->cap) {
+                size_t cap = o->cap ? o->cap * 2 : 8;
+                struct iovec *grown = realloc(o->iov, cap * sizeof *grown);
+
+                if (!grown)
+                        return -ENOMEM;
+                o->iov = grown;
+                o->cap = cap;
+        }
+        o->iov[o->n++] = (struct iovec){base, len};
+        return 0;
+}
+
+static void outbox_clear(struct instance_outbox *o)
+{
+        o->n = o->at = 0;
+        str_done(&o->text);
+}
+
+static void encode_head(struct instance *i, enum wire_type type, uint32_t len, uint8_t *to)
+{
+        struct wire_header h = {.type = (uint8_t)type,
+                                .len = len,
+                                .generation = i->generation,
+                                .call_id = i->parser.call_id,
+                                .seq = i->seq++};
+
+        wire_header_encode(&h, to);
+}
+
+int instance_io_queue(struct instance *i, enum wire_type type, struct str *take_text,
+                      const struct wire_blob *blobs, size_t n_blobs, const size_t *cuts,
+                      uint32_t len)
+{
+        struct instance_outbox *o = &i->outbox;
+        size_t from = 0;
+        int r = 0;
+
+        if (o->at < o->n)
+                return -EBUSY;
+        outbox_clear(o);
+        o->text = *take_text;
+        *take_text = (struct str){0};
+        encode_head(i, type, len, o->head);
+        r = outbox_add(o, o->head, sizeof o->head);
+        for (size_t b = 0; b <= n_blobs && r == 0; b++) {
+                size_t to = cuts ? cuts[b] : o->text.len;
+
+                r = outbox_add(o, o->text.data + from, to - from);
+                from = to;
+                if (r == 0 && b < n_blobs)
+                        r = outbox_add(o, (void *)(uintptr_t)blobs[b].data, blobs[b].size);
+        }
+        return r < 0 ? r : instance_io_flush(i);
+}
+
+int instance_io_queue_cancel(struct instance *i)
+{
+        int r;
+
+        encode_head(i, WIRE_CANCEL, 0, i->outbox.cancel);
+        r = outbox_add(&i->outbox, i->outbox.cancel, sizeof i->outbox.cancel);
+        return r < 0 ? r : instance_io_flush(i);
+}
+
+static void advance(struct instance_outbox *o, size_t sent)
+{
+        while (sent > 0) {
+                struct iovec *v = &o->iov[o->at];
+                size_t step = MIN_OF(sent, v->iov_len);
+
+                v->iov_base = (char *)v->iov_base + step;
+                v->iov_len -= step;
+                sent -= step;
+                if (v->iov_len == 0)
+                        o->at++;
+        }
+}
+
+static int watch_writing(struct instance *i, bool on)
+{
+        if (i->write_watched == on || i->channel.fd < 0)
+                return 0;
+        i->write_watched = on;
+        return loop_rewatch(i->loop, &i->channel, EPOLLIN | (on ? EPOLLOUT : 0));
+}
+
+int instance_io_flush(struct instance *i)
+{
+        struct instance_outbox *o = &i->outbox;
+
+        while (o->at < o->n) {
+                struct msghdr m = {.msg_iov = o->iov + o->at,
+                                   .msg_iovlen = MIN_OF(o->n - o->at, (size_t)IOV_BATCH)};
+                ssize_t w = sendmsg(sandbox_channel(i->box), &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+                if (w < 0 && errno == EINTR)
+                        continue;
+                if (w < 0 && errno == EAGAIN)
+                        return watch_writing(i, true);
+                if (w < 0)
+                        return -errno;
+                advance(o, (size_t)w);
+        }
+        /* Blobs belong to the call, which may be gone before the next request. */
+        o->n = o->at = 0;
+        return watch_writing(i, false);
+}
+
+ssize_t instance_io_read(int fd, void *buf, size_t n)
+{
+        ssize_t r;
+
+        do {
+                r = read(fd, buf, n);
+        } while (r < 0 && errno == EINTR);
+        return r < 0 ? -errno : r;
+}
+
+bool instance_io_drain_log(struct instance *i, int fd, struct plugin_log_writer *w,
+                           enum plugin_log_stream stream, size_t max)
+{
+        char buf[KIB(16)];
+
+        for (size_t total = 0; total < max;) {
+                ssize_t n = instance_io_read(fd, buf, sizeof buf);
+
+                if (n == -EAGAIN)
+                        return true;
+                if (n <= 0)
+                        return false;
+                plugin_log_write(i->log, w, stream, buf, (size_t)n, clock_real_ns());
+                total += (size_t)n;
+        }
+        return true;
+}

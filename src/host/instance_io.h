@@ -1,0 +1,25 @@
+/* instance_io.h -- an instance's bytes: requests out, frames in, pipes into the log.
+ * Knows: sockets, frames.  May not know: verdicts, calls' meaning.
+ * Threads: the loop's.     Owns: nothing. */
+#ifndef FORGESYTE_HOST_INSTANCE_IO_H
+#define FORGESYTE_HOST_INSTANCE_IO_H
+
+#include "host/instance.h"
+
+/* Queues one request frame: payload pieces text[cuts] and the blobs between them. 0 or -errno. */
+int instance_io_queue(struct instance *i, enum wire_type type, struct str *take_text,
+                      const struct wire_blob *blobs, size_t n_blobs, const size_t *cuts,
+                      uint32_t len) must_check;
+int instance_io_queue_cancel(struct instance *i) must_check;
+/* Sends what the socket takes. 0, also when some is left; -errno: the channel is broken. */
+int instance_io_flush(struct instance *i) must_check;
+/* A random call id, never 0. */
+uint64_t instance_io_nonce(void);
+
+/* Reads once: >0 bytes, 0 end of file, -EAGAIN, -errno. */
+ssize_t instance_io_read(int fd, void *buf, size_t n);
+/* Drains at most `max` bytes of a log pipe; false at its end. */
+bool instance_io_drain_log(struct instance *i, int fd, struct plugin_log_writer *w,
+                           enum plugin_log_stream stream, size_t max);
+
+#endif

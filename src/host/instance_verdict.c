@@ -1,0 +1,183 @@
+#include "host/instance_verdict.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "sandbox/memory_guard.h"
+#include "sandbox/timeout.h"
+
+#define TAIL_IN_WORDS 400
+#define TEXT_MAX KIB(4)
+#define TRACEBACK_MAX KIB(16)
+
+static bool is_call(const struct verdict_circumstances *c)
+{
+        return !strcmp(c->stage, "call");
+}
+
+static void keep_tail(const struct verdict_circumstances *c, struct tool_outcome *o)
+{
+        if (c->tail[0])
+                o->stderr_tail = strdup(c->tail);
+}
+
+/* The last lines of stderr, where they fit behind the sentence. */
+static const char *short_tail(const char *tail)
+{
+        size_t n = strlen(tail);
+
+        if (n <= TAIL_IN_WORDS)
+                return tail;
+        tail += n - TAIL_IN_WORDS;
+        /* From the next line on, or at least from the next character. */
+        const char *line = strchr(tail, '\n');
+        if (line && line[1])
+                return line + 1;
+        while (((unsigned char)*tail & 0xc0) == 0x80)
+                tail++;
+        return tail;
+}
+
+static void fail_with_tail(struct tool_outcome *o, enum plugin_error error, const char *sentence,
+                           const struct verdict_circumstances *c)
+{
+        tool_outcome_fail(o, error, "%s%s%s", sentence, c->tail[0] ? " Last stderr: " : "",
+                          c->tail[0] ? short_tail(c->tail) : "");
+        keep_tail(c, o);
+}
+
+void verdict_of_timeout(const struct verdict_circumstances *c, struct tool_outcome *o)
+{
+        char words[160];
+
+        timeout_sentence(c->timeout_seconds, words, sizeof words);
+        if (is_call(c))
+                tool_outcome_fail(o, PLUGIN_ERROR_TIMEOUT, "%s", words);
+        else
+                tool_outcome_fail(o, PLUGIN_ERROR_TIMEOUT,
+                                  "Plugin did not finish loading within %gs (stage=%s). Increase "
+                                  "load_timeout_seconds in manifest if needed.",
+                                  c->timeout_seconds, c->stage);
+        keep_tail(c, o);
+}
+
+void verdict_of_memory(const struct verdict_circumstances *c, struct tool_outcome *o)
+{
+        char words[160];
+
+        memory_guard_sentence(c->memory_bytes, words, sizeof words);
+        if (is_call(c))
+                tool_outcome_fail(o, PLUGIN_ERROR_MEMORY_LIMIT, "%s", words);
+        else
+                tool_outcome_fail(o, PLUGIN_ERROR_MEMORY_LIMIT, "%s (stage=%s)", words, c->stage);
+        keep_tail(c, o);
+}
+
+/* A clean exit is no crash, but no answer either. */
+static void verdict_of_exit(const struct obituary *d, const struct verdict_circumstances *c,
+                            struct tool_outcome *o)
+{
+        char words[OBITUARY_SENTENCE_SIZE];
+
+        if (!strcmp(c->stage, "load")) {
+                snprintf(words, sizeof words,
+                         "ImportError: the plugin exited with code %d while being loaded "
+                         "(stage=load).",
+                         d->exit_code);
+                fail_with_tail(o, PLUGIN_ERROR_IMPORT, words, c);
+                return;
+        }
+        if (d->pids_limit) {
+                snprintf(words, sizeof words,
+                         "Plugin hit its process limit and exited with code %d (stage=%s).",
+                         d->exit_code, c->stage);
+                fail_with_tail(o, PLUGIN_ERROR_RESOURCE_LIMIT, words, c);
+                return;
+        }
+        snprintf(words, sizeof words, "Plugin crashed: exited %d without reply (stage=%s).",
+                 d->exit_code, c->stage);
+        fail_with_tail(o, PLUGIN_ERROR_CRASHED, words, c);
+}
+
+void verdict_of_death(const struct obituary *d, const struct verdict_circumstances *c,
+                      struct tool_outcome *o)
+{
+        char sentence[OBITUARY_SENTENCE_SIZE], words[OBITUARY_SENTENCE_SIZE + 64];
+
+        obituary_sentence(d, sentence);
+        switch (d->cause) {
+        case OBITUARY_SETUP:
+                tool_outcome_fail(o, PLUGIN_ERROR_ISOLATION_UNAVAILABLE,
+                                  "the sandbox could not be built: %s", d->setup);
+                return;
+        case OBITUARY_MEMORY:
+                verdict_of_memory(c, o);
+                o->signal = SIGKILL;
+                return;
+        case OBITUARY_SYSCALL:
+                snprintf(words, sizeof words,
+                         "Plugin was killed for a system call that its sandbox forbids (signal 31, "
+                         "SIGSYS, stage=%s).",
+                         c->stage);
+                fail_with_tail(o, PLUGIN_ERROR_SANDBOX_VIOLATION, words, c);
+                o->signal = SIGSYS;
+                return;
+        case OBITUARY_EXITED:
+                verdict_of_exit(d, c, o);
+                return;
+        case OBITUARY_SIGNAL:
+        case OBITUARY_KILLED:
+                snprintf(words, sizeof words, "Plugin crashed: %s (stage=%s).", sentence, c->stage);
+                fail_with_tail(o, PLUGIN_ERROR_CRASHED, words, c);
+                o->signal = d->signal;
+                return;
+        }
+}
+
+static enum plugin_error error_of_stage(uint8_t kind, const char *stage)
+{
+        if (kind == WIRE_ERROR_ABI)
+                return PLUGIN_ERROR_ABI_MISMATCH;
+        if (!strcmp(stage, "load"))
+                return PLUGIN_ERROR_IMPORT;
+        if (!strcmp(stage, "init"))
+                return PLUGIN_ERROR_INIT;
+        if (!strcmp(stage, "validate"))
+                return PLUGIN_ERROR_VALIDATION;
+        if (!strcmp(stage, "check"))
+                return PLUGIN_ERROR_INTERNAL;
+        return kind == WIRE_ERROR_DECLARED ? PLUGIN_ERROR_DECLARED : PLUGIN_ERROR_EXCEPTION;
+}
+
+static bool is_type_name(const struct wire_str *s)
+{
+        if (s->len == 0 || s->len > 64)
+                return false;
+        for (uint32_t i = 0; i < s->len; i++) {
+                char c = s->p[i];
+                bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+                if (!letter && !(i > 0 && ((c >= '0' && c <= '9') || c == '_' || c == '.')))
+                        return false;
+        }
+        return true;
+}
+
+void verdict_of_error(const struct wire_error *m, const char *stage, struct tool_outcome *o)
+{
+        scoped(str) struct str text = {0}, trace = {0};
+        enum plugin_error error = error_of_stage(m->kind, stage);
+
+        str_add_printable(&text, m->text.p, m->text.len, TEXT_MAX);
+        str_add_printable(&trace, m->traceback.p, m->traceback.len, TRACEBACK_MAX);
+        tool_outcome_fail(o, error, "%s",
+                          text.data && text.len ? text.data : "the plugin gave no reason");
+        if (trace.len > 0)
+                o->traceback = str_take(&trace);
+        /* Only a call's own error carries the plugin's name for it. */
+        if ((error == PLUGIN_ERROR_DECLARED || error == PLUGIN_ERROR_EXCEPTION) &&
+            is_type_name(&m->type))
+                snprintf(o->type, sizeof o->type, "%.*s", (int)m->type.len, m->type.p);
+}

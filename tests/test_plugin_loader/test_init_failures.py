@@ -1,0 +1,87 @@
+"""test_init_failures.py -- steps 4 to 7 of loading: init, validate, and who may take calls when."""
+import unittest
+
+from host import HostCase
+
+
+class InitFailures(HostCase):
+    def load(self, **manifest):
+        self.plugin("well", like="crashtest")
+        self.plugin("broken", like="stages", **manifest)
+        self.host = self.serve()
+        health = self.host.wait_state("broken", "FAILED", "INITIALIZED", "UNAVAILABLE")
+        self.assertEqual(self.host.run("well", "echo", {"a": 1}).result, {"a": 1})
+        return health
+
+    def assert_failed(self, health, error_type, *words):
+        self.assertEqual(health["state"], "FAILED", health)
+        self.assertEqual(health["last_failure"]["error_type"], error_type, health)
+        for word in words:
+            self.assertIn(word, health["reason"])
+        self.assertEqual(health["instances"], [])
+        self.assert_error(self.host.run("broken", "ping"), 503, "PluginUnavailable")
+
+    def test_a_failing_init_is_told_in_its_own_words(self):
+        self.assert_failed(self.load(env={"STAGE": "init", "HOW": "fail"}), "InitError",
+                           "init went wrong: the flux is off by 7")
+
+    def test_a_crashing_init_is_a_crash_in_init(self):
+        health = self.load(env={"STAGE": "init", "HOW": "crash"})
+        self.assert_failed(health, "PluginCrashed", "signal 11", "stage=init")
+        self.assertIn("going wrong in init", health["last_failure"]["stderr_tail"])
+
+    def test_an_init_that_exits_is_no_success(self):
+        self.assert_failed(self.load(env={"STAGE": "init", "HOW": "exit"}), "PluginCrashed",
+                           "exited 0", "stage=init")
+
+    def test_a_hanging_init_meets_the_load_deadline(self):
+        health = self.load(env={"STAGE": "init", "HOW": "hang"},
+                           limits={"load_timeout_seconds": 1})
+        self.assert_failed(health, "TimeoutError", "stage=init")
+
+    def test_a_failing_validation_is_told_in_its_own_words(self):
+        self.assert_failed(self.load(env={"STAGE": "validate", "HOW": "fail"}), "ValidationError",
+                           "validate went wrong: the flux is off by 7")
+
+    def test_a_crashing_validation_is_a_crash_in_validate(self):
+        self.assert_failed(self.load(env={"STAGE": "validate", "HOW": "crash"}), "PluginCrashed",
+                           "stage=validate")
+
+    def test_a_hanging_validation_meets_the_load_deadline(self):
+        health = self.load(env={"STAGE": "validate", "HOW": "hang"},
+                           limits={"load_timeout_seconds": 1})
+        self.assert_failed(health, "TimeoutError", "stage=validate")
+
+    def test_the_load_deadline_covers_all_stages_together(self):
+        health = self.load(env={"STAGE": "init", "HOW": "slow", "SLOW_MS": "60000"},
+                           limits={"load_timeout_seconds": 1, "timeout_seconds": 100})
+        self.assert_failed(health, "TimeoutError")
+
+    def test_a_slow_init_is_waited_for_and_ends_well(self):
+        health = self.load(env={"STAGE": "init", "HOW": "slow", "SLOW_MS": "700"})
+        self.assertEqual(health["state"], "INITIALIZED")
+        self.assertEqual(self.host.run("broken", "ping").result, {"pong": "pong"})
+
+    def test_a_fini_that_crashes_or_hangs_does_not_hold_up_the_end(self):
+        for how in ("crash", "hang"):
+            with self.subTest(how=how):
+                self.plugin("last", like="stages", env={"STAGE": "fini", "HOW": how})
+                host = self.serve()
+                self.assertEqual(host.run("last", "ping").result, {"pong": "pong"})
+                self.assertEqual(host.stop(), 0)
+
+
+class Memory(HostCase):
+    def test_an_init_over_the_memory_limit_is_told_as_that(self):
+        """The smallest limit that a worker lives in is its own matter; a megabyte is too little."""
+        self.plugin("fat", like="crashtest", limits={"memory_mb": 1})
+        host = self.serve()
+        health = host.wait_state("fat", "FAILED", "INITIALIZED")
+        if health["state"] == "FAILED":
+            self.assertIn(health["last_failure"]["error_type"],
+                          ("MemoryLimitExceeded", "IsolationUnavailable"))
+        self.assertEqual(host.get("/livez").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

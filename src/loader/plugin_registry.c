@@ -134,6 +134,19 @@ static const struct plugin_health *shown(const struct entry *entry)
 
 /* --- readers --- */
 
+int plugin_registry_get_state(struct plugin_registry *r, const char *name,
+                              enum lifecycle_state *ret)
+{
+        SCOPED_READ(r);
+        const struct entry *entry = find(r, name);
+        const struct plugin_health *h = entry ? shown(entry) : NULL;
+
+        if (!h)
+                return 1;
+        *ret = h->state;
+        return 0;
+}
+
 int plugin_registry_get_status(struct plugin_registry *r, const char *name,
                                struct plugin_health *ret)
 {

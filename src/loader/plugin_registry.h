@@ -21,6 +21,9 @@ int plugin_registry_get_status(struct plugin_registry *r, const char *name,
 /* Sorted by name, without ABSENT ones; free() the array. -ENOMEM. */
 int plugin_registry_list_all(struct plugin_registry *r, struct plugin_health **ret,
                              size_t *ret_n) must_check;
+/* The state that readers see, without the copy; 1 as above. */
+int plugin_registry_get_state(struct plugin_registry *r, const char *name,
+                              enum lifecycle_state *ret) must_check;
 /* LOADED, INITIALIZED or RUNNING. */
 bool plugin_registry_is_available(struct plugin_registry *r, const char *name);
 

@@ -86,6 +86,11 @@ void wire_encode_load(struct str *to, const struct wire_load *m)
         }
 }
 
+void wire_encode_meta(struct str *to, struct wire_str json)
+{
+        wr_str(to, json);
+}
+
 void wire_encode_error(struct str *to, const struct wire_error *m)
 {
         wr_u8(to, m->kind);
@@ -355,6 +360,17 @@ int wire_decode_load(const uint8_t *p, size_t n, struct wire_load *ret, struct e
                 *ret = m;
                 m.models = NULL;
         }
+        return result;
+}
+
+int wire_decode_meta(const uint8_t *p, size_t n, struct wire_str *ret_json, struct err *e)
+{
+        struct reader r = reader_of(p, n);
+        struct wire_str json = rd_str(&r);
+        int result = finish(&r, "META", e);
+
+        if (result == 0)
+                *ret_json = json;
         return result;
 }
 

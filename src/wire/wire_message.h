@@ -124,6 +124,7 @@ struct wire_str wire_str_of(const char *text); /* NULL is "" */
 void wire_encode_hello(struct str *to, const struct wire_hello *m);
 void wire_encode_hello_ok(struct str *to, const struct wire_hello_ok *m);
 void wire_encode_load(struct str *to, const struct wire_load *m);
+void wire_encode_meta(struct str *to, struct wire_str json);
 void wire_encode_error(struct str *to, const struct wire_error *m);
 void wire_encode_result(struct str *to, const struct wire_result *m);
 void wire_encode_progress(struct str *to, const struct wire_progress *m);
@@ -143,6 +144,8 @@ int wire_decode_hello(const uint8_t *p, size_t n, struct wire_hello *ret, struct
 int wire_decode_hello_ok(const uint8_t *p, size_t n, struct wire_hello_ok *ret,
                          struct err *e) must_check;
 int wire_decode_load(const uint8_t *p, size_t n, struct wire_load *ret, struct err *e) must_check;
+int wire_decode_meta(const uint8_t *p, size_t n, struct wire_str *ret_json,
+                     struct err *e) must_check;
 int wire_decode_error(const uint8_t *p, size_t n, struct wire_error *ret, struct err *e) must_check;
 int wire_decode_call(const uint8_t *p, size_t n, struct wire_call *ret, struct err *e) must_check;
 int wire_decode_result(const uint8_t *p, size_t n, struct wire_result *ret,

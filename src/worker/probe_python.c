@@ -1,0 +1,106 @@
+#include "worker/probe_python.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "worker/probe_exec.h"
+
+/* torch alone takes seconds to import from a cold disk. */
+#define PYTHON_SECONDS 30
+
+/* One line per answer: a status of docs/PROTOCOL.md, a space, words. Imports may print, so stdout
+ * is moved out of their way first. */
+#define SCRIPT_HEAD                                                                                \
+        "import os, sys\n"                                                                         \
+        "out = os.fdopen(os.dup(1), 'w', encoding='utf-8', errors='replace')\n"                    \
+        "os.dup2(2, 1)\n"                                                                          \
+        "def say(status, words=''):\n"                                                             \
+        "    out.write('%d %s\\n' % (status, ' '.join(str(words).split())[:400]))\n"               \
+        "    out.flush()\n"
+
+static const char packages_script[] =
+    SCRIPT_HEAD "import importlib.util\n"
+                "for name in sys.argv[1:]:\n"
+                "    try:\n"
+                "        found = importlib.util.find_spec(name) is not None\n"
+                "        say(0 if found else 1, '' if found else 'No module named %r' % name)\n"
+                "    except ModuleNotFoundError as e:\n"
+                "        say(1, e)\n"
+                "    except ValueError as e:\n"
+                "        say(0 if name in sys.modules else 2, '' if name in sys.modules else e)\n"
+                "    except BaseException as e:\n"
+                "        say(2, '%s: %s' % (type(e).__name__, e))\n";
+
+static const char gpu_script[] = SCRIPT_HEAD
+    "try:\n"
+    "    import torch\n"
+    "    ok = torch.cuda.is_available()\n"
+    "    say(0 if ok else 1, 'torch sees %d devices' % torch.cuda.device_count() if ok else\n"
+    "        'torch.cuda.is_available() is False')\n"
+    "except ModuleNotFoundError as e:\n"
+    "    say(1, e)\n"
+    "except BaseException as e:\n"
+    "    say(2, '%s: %s' % (type(e).__name__, e))\n";
+
+static void say_all(struct probe_verdict *const *v, size_t n, const char *words)
+{
+        for (size_t i = 0; i < n; i++)
+                probe_say(v[i], WIRE_CHECK_UNKNOWN, "%s", words);
+}
+
+/* Verdicts from the script's lines; what it did not get to stays as it is. */
+static void take_lines(const char *text, struct probe_verdict *const *v, size_t n)
+{
+        for (size_t i = 0; i < n && text; i++) {
+                size_t len = strcspn(text, "\n");
+
+                if (text[0] < '0' || text[0] > '2' || text[1] != ' ' || text[len] != '\n')
+                        return;
+                probe_say(v[i], (enum wire_check_status)(text[0] - '0'), "%.*s", (int)len - 2,
+                          text + 2);
+                text += len + 1;
+        }
+}
+
+/* argv[0] is set here. */
+static void ask(const char *interpreter, const char **argv, struct probe_verdict *const *v,
+                size_t n)
+{
+        scoped(probe_exec) struct probe_exec x = {0};
+        struct probe_verdict found = {0};
+        char path[PATH_MAX], words[160];
+
+        probe_command(interpreter, path, &found);
+        if (found.status != WIRE_CHECK_OK) {
+                say_all(v, n, found.detail);
+                return;
+        }
+        argv[0] = path;
+        probe_exec_run(path, argv, PYTHON_SECONDS, &x);
+        probe_exec_words(&x, PYTHON_SECONDS, words, sizeof words);
+        for (size_t i = 0; i < n; i++)
+                probe_say(v[i], WIRE_CHECK_UNKNOWN, "%.200s %s", interpreter, words);
+        take_lines(x.output.data, v, n);
+}
+
+void probe_python_packages(const char *interpreter, const char *const *names, size_t n,
+                           struct probe_verdict *const *v)
+{
+        scoped(free) const char **argv = calloc(n + 4, sizeof *argv);
+
+        if (!argv) {
+                say_all(v, n, "no memory");
+                return;
+        }
+        argv[1] = "-c";
+        argv[2] = packages_script;
+        memcpy(argv + 3, names, n * sizeof *names);
+        ask(interpreter, argv, v, n);
+}
+
+void probe_python_gpu(const char *interpreter, struct probe_verdict *v)
+{
+        const char *argv[] = {NULL, "-c", gpu_script, NULL};
+
+        ask(interpreter, argv, &v, 1);
+}

@@ -1,0 +1,15 @@
+/* probe_python.h -- what only the plugin's own interpreter can tell.
+ * Knows: scripts of a few lines.   May not know: frames.
+ * Threads: the main one.   Owns: nothing. */
+#ifndef FORGESYTE_WORKER_PROBE_PYTHON_H
+#define FORGESYTE_WORKER_PROBE_PYTHON_H
+
+#include "worker/probe.h"
+
+/* interpreter: a path or a name on PATH. All names in one start of it. v: n verdicts. */
+void probe_python_packages(const char *interpreter, const char *const *names, size_t n,
+                           struct probe_verdict *const *v);
+/* torch.cuda.is_available() */
+void probe_python_gpu(const char *interpreter, struct probe_verdict *v);
+
+#endif

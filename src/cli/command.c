@@ -60,6 +60,15 @@ int command_fail(enum cli_command command, int code, const char *fmt, ...)
         return code;
 }
 
+enum cli_exit command_exit_of_status(unsigned status)
+{
+        if (status / 100 == 2)
+                return CLI_OK;
+        if (status == 502 || status == 503)
+                return CLI_PLUGIN;
+        return status == 504 ? CLI_TIMEOUT : status == 422 ? CLI_TOOL : CLI_FAILURE;
+}
+
 /* ---- help ---- */
 
 static void print_flag(const struct option *o, FILE *to)

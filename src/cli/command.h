@@ -29,6 +29,10 @@ int command_begin(enum cli_command command, int argc, char **argv, size_t min_wo
 /* "forgesyte list: words" on stderr, made fit for a terminal; returns `code`. */
 int command_fail(enum cli_command command, int code, const char *fmt, ...) printf_like(3, 4);
 
+/* What an answer of this HTTP status (plugin_error_status has each error's) means for the caller's
+ * exit code: 2xx 0; 504 4; 502 and 503 3; 422 5; else 1. */
+enum cli_exit command_exit_of_status(unsigned status);
+
 /* Help on one command / on the program, from the tables. */
 void command_help(enum cli_command command, FILE *to);
 void command_help_all(FILE *to);

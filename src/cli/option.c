@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/http_client.h"
 
 bool option_is_list(const struct option *o)
 {
@@ -65,6 +66,7 @@ void option_clear(const struct option *o, void *target)
         case OPTION_PATH:
         case OPTION_COMMAND:
         case OPTION_LISTEN:
+        case OPTION_URL:
                 free(*text);
                 *text = NULL;
                 return;
@@ -252,6 +254,9 @@ static int set_text(const struct option *o, void *target, const char *text, stru
                 return err_set(e, -EINVAL, "must not be empty");
         if (o->type == OPTION_LISTEN && check_listen(text, e) < 0)
                 return -EINVAL;
+        if (o->type == OPTION_URL &&
+            http_client_url_parse(text, &(struct http_client_url){0}, e) < 0)
+                return -EINVAL;
         copy = strdup(text);
         if (!copy)
                 return no_memory(e);
@@ -297,6 +302,7 @@ int option_set_text(const struct option *o, void *target, const char *text, bool
         case OPTION_PATH:
         case OPTION_COMMAND:
         case OPTION_LISTEN:
+        case OPTION_URL:
                 return set_text(o, target, text, e);
         case OPTION_PATHS:
         case OPTION_WORDS:

@@ -20,6 +20,7 @@
         X(PATH, char *)        /* in a file: relative to the file's folder */                      \
         X(COMMAND, char *)     /* a path when it has a slash, else looked up on PATH */            \
         X(LISTEN, char *)      /* ADDR:PORT */                                                     \
+        X(URL, char *)         /* http://HOST:PORT */                                              \
         X(PATHS, char **)      /* in a variable: separated by ':' */                               \
         X(WORDS, char **)      /* in a variable: separated by ',' */                               \
         X(BYTES, uint64_t)     /* 64M, 1.5G */                                                     \

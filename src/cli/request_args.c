@@ -1,4 +1,4 @@
-#include "cli/call_args.h"
+#include "cli/request_args.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 
-void call_args_done(struct call_args *a)
+void request_args_done(struct request_args *a)
 {
         for (size_t i = 0; i < a->n; i++) {
                 free(a->args[i].name);
@@ -20,7 +20,7 @@ void call_args_done(struct call_args *a)
         }
         free(a->args);
         free(a->json);
-        *a = (struct call_args){0};
+        *a = (struct request_args){0};
 }
 
 static int no_memory(struct err *e)
@@ -46,9 +46,9 @@ static int read_all(int fd, const char *what, struct str *s, struct err *e)
                 if (n == 0)
                         return 0;
                 s->len += (size_t)n;
-                if (s->len > CALL_ARGS_SIZE_MAX)
+                if (s->len > REQUEST_ARGS_SIZE_MAX)
                         return err_set(e, -EFBIG, "%s is larger than %zu bytes", what,
-                                       (size_t)CALL_ARGS_SIZE_MAX);
+                                       (size_t)REQUEST_ARGS_SIZE_MAX);
         }
 }
 
@@ -66,7 +66,7 @@ static int read_source(const char *path, char **ret, size_t *ret_size, struct er
                 fd = open(path, O_RDONLY | O_CLOEXEC);
                 if (fd < 0 || fstat(fd, &st) < 0)
                         return err_set_errno(e, -errno, "open %s", path);
-                if (S_ISREG(st.st_mode) && st.st_size <= (off_t)CALL_ARGS_SIZE_MAX)
+                if (S_ISREG(st.st_mode) && st.st_size <= (off_t)REQUEST_ARGS_SIZE_MAX)
                         str_reserve(&s, (size_t)st.st_size + KIB(64));
                 r = read_all(fd, path, &s, e);
         }
@@ -97,7 +97,7 @@ static const char *content_type_of(const char *filename)
         return "application/octet-stream";
 }
 
-static int read_file_arg(struct call_arg *arg, const char *path, struct err *e)
+static int read_file_arg(struct request_arg *arg, const char *path, struct err *e)
 {
         const char *slash = strrchr(path, '/');
         int r = read_source(path, &arg->data, &arg->size, e);
@@ -117,10 +117,10 @@ static bool is_arg_name(const char *name, size_t n)
         for (size_t i = 0; i < n; i++)
                 if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '"')
                         return false;
-        return n > 0 && n <= CALL_ARGS_NAME_MAX && utf8_valid_prefix(name, n) == n;
+        return n > 0 && n <= REQUEST_ARGS_NAME_MAX && utf8_valid_prefix(name, n) == n;
 }
 
-static bool has_arg(const struct call_args *a, const char *name, size_t n)
+static bool has_arg(const struct request_args *a, const char *name, size_t n)
 {
         for (size_t i = 0; i < a->n; i++)
                 if (strlen(a->args[i].name) == n && !memcmp(a->args[i].name, name, n))
@@ -128,7 +128,7 @@ static bool has_arg(const struct call_args *a, const char *name, size_t n)
         return false;
 }
 
-static int read_value(struct call_arg *arg, const char *value, struct err *e)
+static int read_value(struct request_arg *arg, const char *value, struct err *e)
 {
         int r = 0;
 
@@ -147,7 +147,7 @@ static int read_value(struct call_arg *arg, const char *value, struct err *e)
         return r < 0 ? err_wrap(e, r, "%s", arg->name) : 0;
 }
 
-static int add_word(struct call_args *a, const char *word, struct err *e)
+static int add_word(struct request_args *a, const char *word, struct err *e)
 {
         const char *equals = strchr(word, '=');
         size_t n = equals ? (size_t)(equals - word) : 0;
@@ -159,7 +159,7 @@ static int add_word(struct call_args *a, const char *word, struct err *e)
                 return err_set(e, -EINVAL, "%.60s: no name that an argument can have", word);
         if (has_arg(a, word, n))
                 return err_set(e, -EINVAL, "%.*s: given twice", (int)n, word);
-        struct call_arg *arg = &a->args[a->n];
+        struct request_arg *arg = &a->args[a->n];
 
         arg->name = mem_dup0(word, n);
         if (!arg->name)
@@ -170,7 +170,7 @@ static int add_word(struct call_args *a, const char *word, struct err *e)
 
 /* ---- --json ---- */
 
-static int read_json(struct call_args *a, const char *given, struct err *e)
+static int read_json(struct request_args *a, const char *given, struct err *e)
 {
         scoped(json_decref) json_t *value = NULL;
         int r = 0;
@@ -190,17 +190,17 @@ static int read_json(struct call_args *a, const char *given, struct err *e)
         return r < 0 ? err_wrap(e, r, "--json") : 0;
 }
 
-int call_args_parse(const char *const *words, size_t n, const char *json, struct call_args *ret,
-                    struct err *e)
+int request_args_parse(const char *const *words, size_t n, const char *json,
+                       struct request_args *ret, struct err *e)
 {
-        scoped(call_args) struct call_args a = {0};
+        scoped(request_args) struct request_args a = {0};
         int r = 0;
 
         if (json && n)
                 return err_set(e, -EINVAL, "%.60s: arguments are either words or --json, not both",
                                words[0]);
-        if (n > CALL_ARGS_MAX)
-                return err_set(e, -EINVAL, "%zu arguments are more than %d", n, CALL_ARGS_MAX);
+        if (n > REQUEST_ARGS_MAX)
+                return err_set(e, -EINVAL, "%zu arguments are more than %d", n, REQUEST_ARGS_MAX);
         a.args = calloc(n + 1, sizeof *a.args);
         if (!a.args)
                 return no_memory(e);
@@ -211,13 +211,13 @@ int call_args_parse(const char *const *words, size_t n, const char *json, struct
         if (r < 0)
                 return r;
         *ret = a;
-        a = (struct call_args){0};
+        a = (struct request_args){0};
         return 0;
 }
 
 /* ---- the body ---- */
 
-static bool occurs(const struct call_args *a, const char *boundary)
+static bool occurs(const struct request_args *a, const char *boundary)
 {
         for (size_t i = 0; i < a->n; i++)
                 if (memmem(a->args[i].data, a->args[i].size, boundary, strlen(boundary)))
@@ -226,7 +226,7 @@ static bool occurs(const struct call_args *a, const char *boundary)
 }
 
 #define BOUNDARY_SIZE 64
-static int make_boundary(const struct call_args *a, char *boundary, struct err *e)
+static int make_boundary(const struct request_args *a, char *boundary, struct err *e)
 {
         uint64_t random[2];
 
@@ -252,7 +252,7 @@ static void add_filename(struct str *s, const char *name)
         }
 }
 
-static void add_part(struct str *s, const struct call_arg *arg, const char *boundary)
+static void add_part(struct str *s, const struct request_arg *arg, const char *boundary)
 {
         str_addf(s, "--%s\r\nContent-Disposition: form-data; name=\"%s\"", boundary, arg->name);
         if (arg->is_file) {
@@ -265,14 +265,15 @@ static void add_part(struct str *s, const struct call_arg *arg, const char *boun
         str_adds(s, "\r\n");
 }
 
-int call_args_body(const struct call_args *a, struct str *body, char *content_type, struct err *e)
+int request_args_body(const struct request_args *a, struct str *body, char *content_type,
+                      struct err *e)
 {
         char boundary[BOUNDARY_SIZE];
         int r;
 
         if (a->n == 0) {
                 str_add(body, a->json ? a->json : "{}", a->json ? a->json_size : 2);
-                snprintf(content_type, CALL_ARGS_TYPE_SIZE, "application/json");
+                snprintf(content_type, REQUEST_ARGS_TYPE_SIZE, "application/json");
                 return body->bad ? no_memory(e) : 0;
         }
         r = make_boundary(a, boundary, e);
@@ -281,6 +282,7 @@ int call_args_body(const struct call_args *a, struct str *body, char *content_ty
         for (size_t i = 0; i < a->n; i++)
                 add_part(body, &a->args[i], boundary);
         str_addf(body, "--%s--\r\n", boundary);
-        snprintf(content_type, CALL_ARGS_TYPE_SIZE, "multipart/form-data; boundary=%s", boundary);
+        snprintf(content_type, REQUEST_ARGS_TYPE_SIZE, "multipart/form-data; boundary=%s",
+                 boundary);
         return body->bad ? no_memory(e) : 0;
 }

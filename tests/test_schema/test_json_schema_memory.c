@@ -1,0 +1,114 @@
+/* Whichever allocation fails, the answer is -ENOMEM, and nothing is leaked or half done. */
+#include "support/test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "schema/json_schema.h"
+
+/* The linker sends our malloc and its like here (--wrap); jansson is told to come by itself. One
+ * thread only. left: allocations until one fails; below 0, none does. */
+static int left = -1;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool fails_now(void)
+{
+        return left >= 0 && left-- == 0;
+}
+
+void *__wrap_malloc(size_t n)
+{
+        return fails_now() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+        return fails_now() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+        return fails_now() ? NULL : __real_realloc(p, n);
+}
+
+static const char schema_text[] =
+    "{\"$id\": \"http://a/b\", \"$dynamicAnchor\": \"x\", \"$defs\": {\"t\": {\"$anchor\": \"t\","
+    " \"type\": [\"string\", \"null\"], \"pattern\": \"^(a|b)+$\"}, \"u\": {\"$id\": \"u\","
+    " \"$dynamicRef\": \"#x\", \"$dynamicAnchor\": \"x\"}}, \"properties\": {\"a\": {\"$ref\": "
+    "\"#t\"},"
+    " \"list\": {\"uniqueItems\": true, \"contains\": {\"const\": [1]}, \"unevaluatedItems\": "
+    "false}},"
+    " \"patternProperties\": {\"^b\": {\"$ref\": \"#/x\"}}, \"x\": {\"enum\": [{\"k\": []}]},"
+    " \"propertyNames\": {\"maxLength\": 4}, \"unevaluatedProperties\": false,"
+    " \"anyOf\": [{\"required\": [\"z\"]}, {\"$ref\": \"b\"}, true]}";
+
+static json_t *long_list(void)
+{
+        json_t *list = json_pack("[[i]]", 1);
+
+        for (int i = 0; i < 300; i++)
+                json_array_append_new(list, json_pack("[i]", 1000 - i));
+        return list;
+}
+
+static void test_failed_allocation_fails_the_compilation(void **state unused_param)
+{
+        scoped(json_decref) json_t *source = json_loads(schema_text, 0, NULL);
+        int n = 0, r = -ENOMEM;
+
+        assert_non_null(source);
+        for (; r == -ENOMEM; n++) {
+                scoped(json_schema_free) struct json_schema *schema = NULL;
+                struct err e = {0};
+
+                left = n;
+                r = json_schema_compile(source, JSON_SCHEMA_2020_12, &schema, &e);
+                left = -1;
+                assert_true(r == 0 || (r == -ENOMEM && e.code == -ENOMEM && !schema));
+        }
+        assert_int_equal(r, 0);
+        assert_true(n > 50);
+}
+
+static void test_failed_allocation_fails_the_validation(void **state unused_param)
+{
+        scoped(json_decref) json_t *source = json_loads(
+            "{\"properties\": {\"list\": {\"uniqueItems\": true, \"contains\": {\"const\":"
+            " [1]}, \"items\": true, \"unevaluatedItems\": false}},"
+            " \"propertyNames\": {\"pattern\": \"^l\"}, \"unevaluatedProperties\": false}",
+            0, NULL);
+        scoped(json_decref) json_t *instance = json_pack("{s:o}", "list", long_list());
+        scoped(json_schema_free) struct json_schema *schema = NULL;
+        struct json_schema_violation v;
+        struct err e;
+        int n = 0, r = -ENOMEM;
+
+        assert_int_equal(json_schema_compile(source, JSON_SCHEMA_2020_12, &schema, &e), 0);
+        for (; r == -ENOMEM; n++) {
+                left = n;
+                r = json_schema_validate(schema, instance, &v);
+                left = -1;
+                if (r < 0)
+                        assert_string_equal(v.message, "no memory to check this value");
+        }
+        assert_int_equal(r, 0);
+        assert_true(n > 5);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_failed_allocation_fails_the_compilation),
+            cmocka_unit_test(test_failed_allocation_fails_the_validation),
+        };
+
+        json_set_alloc_funcs(__wrap_malloc, free);
+        return cmocka_run_group_tests_name("json_schema_memory", tests, NULL, NULL);
+}

@@ -10,8 +10,7 @@ A test ends by SIGTERM, and then the host must have exited with 0, and no proces
 cgroup that it made may be left. Nothing here sleeps to be lucky: what is waited for is an event, a
 line or a descriptor.
 
-FORGESYTE_BUILD is the build folder whose host is tested (default: build). FORGESYTE_WORKER_BUILD is the
-one that worker and plugins are taken from (default: the same).
+FORGESYTE_BUILD is the build folder that is tested (default: build).
 """
 import contextlib
 import http.client
@@ -31,11 +30,10 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("FORGESYTE_BUILD", "build"))
-WORKER_BUILD = os.path.join(ROOT, os.environ.get("FORGESYTE_WORKER_BUILD", BUILD))
 FORGESYTE = os.path.join(BUILD, "src", "cli", "forgesyte")
-WORKER = os.path.join(WORKER_BUILD, "src", "worker", "forgesyte-worker")
-BUNDLED = os.path.join(WORKER_BUILD, "plugins")
-TEST_PLUGINS = os.path.join(WORKER_BUILD, "tests", "plugins")
+WORKER = os.path.join(BUILD, "src", "worker", "forgesyte-worker")
+BUNDLED = os.path.join(BUILD, "plugins")
+TEST_PLUGINS = os.path.join(BUILD, "tests", "plugins")
 SAMPLES = os.path.join(ROOT, "plugins", "ocr", "samples")
 
 SLOW = float(os.environ.get("FORGESYTE_TEST_SLOW", "1"))  # sanitized hosts: all patience times this
@@ -44,14 +42,10 @@ LISTENING = re.compile(r"listening on (http://([0-9.]+|\[[0-9a-f:]+\]):([0-9]+))
 NOBODY = 65534
 
 
-def find_program(name):
-    """The built program: meson's folders are the source's, wherever it is."""
-    for folder in ("src/host", "src/cli", "src", "src/worker", "."):
-        build = WORKER_BUILD if "worker" in name else BUILD
-        path = os.path.join(build, folder, name)
-        if os.path.isfile(path):
-            return path
-    raise FileNotFoundError(f"no {name} in {BUILD}")
+def environment(**more):
+    """Ours without what a developer has set for hosts of theirs."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("FORGESYTE_")}
+    return {**kept, "FORGESYTE_WORKER": WORKER, **more}
 
 
 class Answer:
@@ -152,25 +146,20 @@ class Host:
     """A running host. command: what to run instead of `forgesyte serve`."""
 
     def __init__(self, plugin_dirs, args=(), env=None, as_nobody=False, listen="127.0.0.1:0"):
-        command = [find_program("forgesyte"), "serve", "--listen", listen]
+        command = [FORGESYTE, "serve", "--listen", listen]
         for folder in plugin_dirs:
             command += ["--plugins", folder]
-        if BUILD != WORKER_BUILD:
-            command += ["--worker", find_program("forgesyte-worker")]
         command += list(args)
         if as_nobody:
             command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
                        "--", *command]
         self.command = command
-        environment = {k: v for k, v in os.environ.items()
-                       if not k.startswith("FORGESYTE_") or k == "FORGESYTE_BUILD"}
-        environment.pop("FORGESYTE_BUILD", None)
-        environment.update(env or {})
         self.token = None
         self.lines = []
         self.line_came = threading.Condition()
         self.known = {}  # pid -> start time, of every process the host was seen to have
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment,
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        env=environment(**(env or {})),
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         start_new_session=True)
         self.pid = self.process.pid

@@ -4,7 +4,7 @@ import os
 import subprocess
 import unittest
 
-from host import BUILD, WORKER_BUILD, HostCase, find_program
+from host import FORGESYTE, ROOT, HostCase, environment
 
 OK, FAILURE, USAGE, PLUGIN, TIMEOUT, TOOL, CONFIG = 0, 1, 2, 3, 4, 5, 78
 
@@ -12,16 +12,11 @@ OK, FAILURE, USAGE, PLUGIN, TIMEOUT, TOOL, CONFIG = 0, 1, 2, 3, 4, 5, 78
 class Commands(HostCase):
     def forgesyte(self, *args, host=None, stdin=None, cwd=None, **env):
         """(exit status, stdout, stderr) of a command."""
-        environment = {**os.environ, "NO_COLOR": "1", **env}
-        if host:
-            environment["FORGESYTE_URL"] = host.url
-        done = subprocess.run([find_program("forgesyte"), *args], input=stdin, env=environment,
+        env = {"NO_COLOR": "1", **({"FORGESYTE_URL": host.url} if host else {}), **env}
+        done = subprocess.run([FORGESYTE, *args], input=stdin, env=environment(**env),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
                               check=False, cwd=cwd)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-    def worker_option(self):
-        return [] if BUILD == WORKER_BUILD else ["--worker", find_program("forgesyte-worker")]
 
 
 class Clients(Commands):
@@ -117,7 +112,7 @@ class WithoutHost(Commands):
         self.plugin("p", like="crashtest")
         for args, code in ((("echo", "--json", '{"a": 1}'), OK), (("error",), TOOL),
                            (("hang",), TIMEOUT)):
-            status, out, err = self.forgesyte("run", *self.worker_option(), "--plugins",
+            status, out, err = self.forgesyte("run", "--plugins",
                                               self.plugins, "p", *args)
             self.assertEqual(status, code, err)
             if code == OK:
@@ -125,7 +120,7 @@ class WithoutHost(Commands):
 
     def test_run_of_what_is_missing_says_so(self):
         self.plugin("needy", like="stages", models={"m": "missing.bin"})
-        status, _, err = self.forgesyte("run", *self.worker_option(), "--plugins", self.plugins,
+        status, _, err = self.forgesyte("run", "--plugins", self.plugins,
                                         "needy", "ping")
         self.assertEqual(status, PLUGIN)
         self.assertIn("missing.bin", err)
@@ -134,11 +129,11 @@ class WithoutHost(Commands):
         good = self.plugin("good", like="crashtest")
         bad = self.plugin("bad", like="stages", dependencies=["no_such_package_7"])
         broken = self.plugin("broken", like="stages", manifest_text="{")
-        self.assertEqual(self.forgesyte("check", *self.worker_option(), good)[0], OK)
-        status, out, err = self.forgesyte("check", *self.worker_option(), bad)
+        self.assertEqual(self.forgesyte("check", good)[0], OK)
+        status, out, err = self.forgesyte("check", bad)
         self.assertNotEqual(status, OK)
         self.assertIn("pip install no_such_package_7", out + err)
-        status, out, err = self.forgesyte("check", *self.worker_option(), broken)
+        status, out, err = self.forgesyte("check", broken)
         self.assertNotEqual(status, OK)
         self.assertIn("line", out + err)
 
@@ -148,10 +143,10 @@ class WithoutHost(Commands):
         folder = os.path.join(self.plugins, "greeter")
         self.assertTrue(os.path.exists(os.path.join(folder, "manifest.json")))
         done = subprocess.run(["make", "-C", folder,
-                               f"CPPFLAGS=-I{os.path.join(os.path.dirname(BUILD), 'include')}"],
+                               f"CPPFLAGS=-I{os.path.join(ROOT, 'include')}"],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         self.assertEqual(done.returncode, 0, done.stdout.decode())
-        self.assertEqual(self.forgesyte("check", *self.worker_option(), folder)[0], OK)
+        self.assertEqual(self.forgesyte("check", folder)[0], OK)
         host = self.serve()
         self.assertEqual(host.state("greeter"), "INITIALIZED", host.health("greeter")["reason"])
 

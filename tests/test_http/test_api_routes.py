@@ -2,7 +2,7 @@
 import os
 import unittest
 
-from host import Host, HostCase, find_program
+from host import FORGESYTE, Host, HostCase, environment
 
 
 class Routes(HostCase):
@@ -103,9 +103,9 @@ class Guard(HostCase):
 
     def test_beyond_loopback_a_token_is_a_must(self):
         import subprocess
-        done = subprocess.run([find_program("forgesyte"), "serve", "--plugins", self.plugins,
+        done = subprocess.run([FORGESYTE, "serve", "--plugins", self.plugins,
                                "--listen", "0.0.0.0:0"], stderr=subprocess.PIPE, timeout=30,
-                              check=False)
+                              check=False, env=environment())
         self.assertIn(done.returncode, (2, 78))
         self.assertIn(b"token", done.stderr)
 

@@ -1,0 +1,277 @@
+/* The "tools" of a manifest, and what a worker says of its tools (META): the same table reads both.
+ */
+#include "loader/plugin_manifest_parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "loader/plugin_manifest_rules.h"
+
+#define TOOLS_MAX 256
+
+void manifest_tools_free(struct manifest_tool *tools, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                free(tools[i].name);
+                free(tools[i].description);
+                json_decref(tools[i].input_schema);
+                json_decref(tools[i].output_schema);
+                json_schema_free(tools[i].input);
+                json_schema_free(tools[i].output);
+                manifest_list_free(tools[i].bytes_args);
+        }
+        free(tools);
+}
+
+/* --- schemas --- */
+
+/* A complaint of the schema compiler begins with a JSON pointer, which leads to the line. */
+static int complain_schema(const struct manifest_at *at, const struct err *why)
+{
+        char pointer[256] = "";
+        size_t n = why->msg[0] == '/' ? strcspn(why->msg, ":") : 0;
+
+        if (n < sizeof pointer)
+                memcpy(pointer, why->msg, n);
+        return manifest_complain_below(at, pointer, "%s", why->msg);
+}
+
+static int compile(const struct manifest_at *at, const json_t *schema, struct json_schema **ret)
+{
+        struct err why = {0};
+        int r = json_schema_compile(schema, JSON_SCHEMA_2020_12, ret, &why);
+
+        if (r == -ENOMEM)
+                return manifest_no_memory(at);
+        return r < 0 ? complain_schema(at, &why) : 0;
+}
+
+static bool is_bytes(const json_t *property)
+{
+        const char *type = json_string_value(json_object_get(property, "type"));
+        const char *encoding = json_string_value(json_object_get(property, "contentEncoding"));
+
+        return type && encoding && strcmp(type, "string") == 0 && strcmp(encoding, "base64") == 0;
+}
+
+/* The names of the properties that are bytes; an empty list when there is none. */
+static int find_bytes_args(const struct manifest_at *at, char ***ret)
+{
+        json_t *properties = json_object_get(at->value, "properties"), *property;
+        char **list = calloc(json_object_size(properties) + 1, sizeof *list);
+        const char *name;
+        size_t n = 0;
+
+        if (!list)
+                return manifest_no_memory(at);
+        *ret = list;
+        json_object_foreach(properties, name, property)
+        {
+                if (!is_bytes(property))
+                        continue;
+                list[n] = mem_dup0(name, strlen(name));
+                if (!list[n++])
+                        return manifest_no_memory(at);
+        }
+        return 0;
+}
+
+static json_t *any_string(void)
+{
+        scoped(json_decref) json_t *schema = json_object();
+
+        if (!schema || json_object_set_new(schema, "type", json_string("string")) < 0)
+                return NULL;
+        return take_ptr(schema);
+}
+
+/* The schema that the host checks arguments with. It never makes base64 of bytes again, but puts an
+ * empty string in their place: so there each bytes argument is any string, whatever else it says.
+ */
+static json_t *without_bytes_rules(const json_t *schema, char *const *bytes_args)
+{
+        scoped(json_decref) json_t *copy = json_deep_copy(schema);
+        json_t *properties = json_object_get(copy, "properties");
+
+        if (!copy)
+                return NULL;
+        for (; *bytes_args; bytes_args++) {
+                json_t *any = any_string();
+
+                if (!any || json_object_set_new(properties, *bytes_args, any) < 0)
+                        return NULL;
+        }
+        return take_ptr(copy);
+}
+
+static int parse_input_schema(const struct manifest_at *at, void *into)
+{
+        scoped(json_decref) json_t *checked = NULL;
+        struct manifest_tool *tool = into;
+        int r;
+
+        if (!json_is_object(at->value))
+                return manifest_complain(at, "must be a JSON Schema object");
+        tool->input_schema = json_incref((json_t *)at->value);
+        r = find_bytes_args(at, &tool->bytes_args);
+        if (r < 0)
+                return r;
+        checked = without_bytes_rules(at->value, tool->bytes_args);
+        return checked ? compile(at, checked, &tool->input) : manifest_no_memory(at);
+}
+
+static int parse_output_schema(const struct manifest_at *at, void *into)
+{
+        struct manifest_tool *tool = into;
+
+        if (!json_is_object(at->value))
+                return manifest_complain(at, "must be a JSON Schema object");
+        tool->output_schema = json_incref((json_t *)at->value);
+        return compile(at, at->value, &tool->output);
+}
+
+/* --- tools --- */
+
+static int parse_name(const struct manifest_at *at, void *into)
+{
+        return manifest_read_text(at, manifest_rule_tool_name,
+                                  &((struct manifest_tool *)into)->name);
+}
+
+static int parse_description(const struct manifest_at *at, void *into)
+{
+        return manifest_read_text(at, manifest_rule_description,
+                                  &((struct manifest_tool *)into)->description);
+}
+
+static const struct manifest_key tool_keys[] = {
+    {"name", true, parse_name},
+    {"description", false, parse_description},
+    {"input_schema", false, parse_input_schema},
+    {"output_schema", false, parse_output_schema},
+};
+
+static const struct manifest_tool *find_tool(const struct manifest_tool *tools, size_t n,
+                                             const char *name)
+{
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(tools[i].name, name) == 0)
+                        return &tools[i];
+        return NULL;
+}
+
+/* What the tool does not have takes its empty form; the name must be new. */
+static int complete_tool(const struct manifest_at *at, struct manifest_tool *tools, size_t i)
+{
+        struct manifest_tool *tool = &tools[i];
+        struct manifest_at name = manifest_member(at, "name", NULL);
+
+        if (find_tool(tools, i, tool->name))
+                return manifest_complain(&name, "\"%s\" is the name of an earlier tool",
+                                         tool->name);
+        if (!tool->bytes_args)
+                tool->bytes_args = calloc(1, sizeof *tool->bytes_args);
+        if (!tool->description)
+                tool->description = mem_dup0("", 0);
+        return tool->bytes_args && tool->description ? 0 : manifest_no_memory(at);
+}
+
+/* On failure *tools and *n hold what was read so far, for the caller to free. */
+static int read_tools(const struct manifest_at *at, struct manifest_tool **tools, size_t *n)
+{
+        size_t n_items = json_array_size(at->value);
+        int r;
+
+        if (!json_is_array(at->value))
+                return manifest_complain(at, "must be a list");
+        if (n_items > TOOLS_MAX)
+                return manifest_complain(at, "must have at most %d items", TOOLS_MAX);
+        *tools = calloc(n_items + 1, sizeof **tools);
+        if (!*tools)
+                return manifest_no_memory(at);
+        for (size_t i = 0; i < n_items; i++) {
+                struct manifest_at item = manifest_item(at, i);
+
+                *n = i + 1;
+                r = manifest_read_object(&item, tool_keys, ARRAY_LEN(tool_keys), &(*tools)[i]);
+                if (r == 0)
+                        r = complete_tool(&item, *tools, i);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int manifest_parse_tools(const struct manifest_at *at, void *into)
+{
+        struct plugin_manifest *m = into;
+
+        m->has_tools = true;
+        return read_tools(at, &m->tools, &m->n_tools);
+}
+
+const struct manifest_tool *plugin_manifest_tool(const struct plugin_manifest *m, const char *name)
+{
+        return find_tool(m->tools, m->n_tools, name);
+}
+
+/* --- META --- */
+
+struct tool_list {
+        struct manifest_tool *tools;
+        size_t n;
+};
+
+static void tool_list_scoped(struct tool_list *l)
+{
+        manifest_tools_free(l->tools, l->n);
+}
+
+static int parse_meta_tools(const struct manifest_at *at, void *into)
+{
+        struct tool_list *l = into;
+
+        return read_tools(at, &l->tools, &l->n);
+}
+
+static const struct manifest_key meta_keys[] = {{"tools", true, parse_meta_tools}};
+
+/* The first tool that one list has and the other lacks, or NULL. */
+static const char *first_missing(const struct plugin_manifest *m, const struct tool_list *l)
+{
+        for (size_t i = 0; i < m->n_tools; i++)
+                if (!find_tool(l->tools, l->n, m->tools[i].name))
+                        return m->tools[i].name;
+        return NULL;
+}
+
+int plugin_manifest_merge_meta(struct plugin_manifest *m, const char *json, size_t n, struct err *e)
+{
+        const struct manifest_source source = {json, n, e};
+        scoped(json_decref) json_t *value = NULL;
+        scoped(tool_list) struct tool_list list = {0};
+        struct manifest_at root = {.source = &source};
+        const char *missing;
+        int r;
+
+        r = json_parse(json, n, &value, e);
+        if (r < 0)
+                return r == -EBADMSG ? err_wrap(e, -EINVAL, "what it says of its tools") : r;
+        root.value = value;
+        r = manifest_read_object(&root, meta_keys, ARRAY_LEN(meta_keys), &list);
+        if (r < 0)
+                return err_wrap(e, r, "what it says of its tools");
+        missing = first_missing(m, &list);
+        if (missing)
+                return err_set(e, -EINVAL, "it has no tool \"%s\", which manifest.json lists",
+                               missing);
+        /* A second instance says the same again: the first one's word stands. */
+        if (m->has_tools || m->n_tools)
+                return 0;
+        free(m->tools);
+        m->tools = take_ptr(list.tools);
+        m->n_tools = list.n;
+        list.n = 0;
+        return 0;
+}

@@ -14,7 +14,8 @@
         X(NONE, "none", "resource limits at most")                                                 \
         X(FILTERED, "filtered", "seccomp, and Landlock where the kernel has it; no namespaces")    \
         X(NAMESPACES, "namespaces", "namespaces of its own, but one wall of `full` is missing")    \
-        X(FULL, "full", "namespaces, seccomp, a uid of its own, memory and process limits by cgroup")
+        X(FULL, "full",                                                                            \
+          "namespaces, seccomp, a uid of its own, memory and process limits by cgroup")
 
 enum isolation_level {
 #define X(id, name, meaning) ISOLATION_##id,
@@ -65,9 +66,11 @@ struct isolation {
 const char *isolation_level_name(enum isolation_level level);
 /* The level called `name`, or -1. */
 int isolation_level_from_name(const char *name);
-/* Sets i->level from the walls, and adds a reason for each that is missing. host_uid: the host's. */
+/* Sets i->level from the walls, and adds a reason for each that is missing. host_uid: the host's.
+ */
 void isolation_judge(struct isolation *i, uint32_t host_uid);
-/* {"level","reasons","namespaces","seccomp","landlock_abi","memory","pids","uid"}; NULL: no memory.*/
+/* {"level","reasons","namespaces","seccomp","landlock_abi","memory","pids","uid"}; NULL: no
+ * memory.*/
 json_t *isolation_to_json(const struct isolation *i);
 
 #endif

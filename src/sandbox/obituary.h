@@ -22,9 +22,9 @@ struct obituary {
         int exit_code;
         int signal;
         bool core_dumped;
-        bool pids_limit;       /* a fork was refused by the process limit in its life */
-        uint64_t oom_kills;    /* by the cgroup's counter */
-        uint64_t peak_bytes;   /* 0: unknown */
+        bool pids_limit;     /* a fork was refused by the process limit in its life */
+        uint64_t oom_kills;  /* by the cgroup's counter */
+        uint64_t peak_bytes; /* 0: unknown */
         char setup[256];
 };
 

@@ -21,18 +21,18 @@ struct sandbox_bind {
 };
 
 struct sandbox_policy {
-        char name[65];       /* [a-z0-9_-]: host name, cgroup name */
-        char *plugin_dir;    /* host path; read-only at SANDBOX_PLUGIN_DIR in a box with namespaces */
+        char name[65];    /* [a-z0-9_-]: host name, cgroup name */
+        char *plugin_dir; /* host path; read-only at SANDBOX_PLUGIN_DIR in a box with namespaces */
         uint64_t memory_bytes;
-        unsigned pids_max;   /* processes and threads */
+        unsigned pids_max; /* processes and threads */
         unsigned nofile;
-        uint64_t tmp_bytes;  /* of the private /tmp and /dev/shm, each */
+        uint64_t tmp_bytes; /* of the private /tmp and /dev/shm, each */
         bool network;
-        bool gpu;            /* the GPU's device nodes and libraries */
+        bool gpu; /* the GPU's device nodes and libraries */
         enum isolation_level min_level;
         struct sandbox_bind *binds;
         size_t n_binds;
-        char **env;          /* KEY=VALUE, NULL-terminated or NULL; the worker gets nothing else */
+        char **env; /* KEY=VALUE, NULL-terminated or NULL; the worker gets nothing else */
 };
 
 #define SANDBOX_PLUGIN_DIR "/plugin"

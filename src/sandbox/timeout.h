@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define TIMEOUT_DEFAULT_SECONDS 60
-#define TIMEOUT_NEVER INT64_MAX
+#define TIMEOUT_NEVER           INT64_MAX
 
 /* now + seconds, saturating at TIMEOUT_NEVER; seconds <= 0 is now. */
 int64_t timeout_deadline(int64_t now_ns, double seconds);

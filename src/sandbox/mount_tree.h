@@ -1,0 +1,22 @@
+/* mount_tree.h -- mounts by descriptor: no path is walked twice, no link leads out of the new root.
+ * Knows: the mount calls.      May not know: what a box needs.
+ * Threads: one at a time.      Owns: nothing; callers close what they get. */
+#ifndef FORGESYTE_SANDBOX_MOUNT_TREE_H
+#define FORGESYTE_SANDBOX_MOUNT_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* A detached copy of what lies at `source`, with all that is mounted below it, with MOUNT_ATTR_
+ * bits set on every part. Returns a descriptor or -errno. */
+int mount_tree_clone(const char *source, uint64_t attributes) must_check;
+/* A new file system of a type, with "key=value" options (NULL-terminated). Descriptor or -errno. */
+int mount_tree_new(const char *type, const char *const *options, uint64_t attributes) must_check;
+/* Puts a detached tree at `target` (absolute, taken below rootfd), making the mount point. */
+int mount_tree_attach(int tree, int rootfd, const char *target, struct err *e) must_check;
+/* Makes folders along `path` below rootfd. 0 or -errno. */
+int mount_tree_mkdir(int rootfd, const char *path) must_check;
+
+#endif

@@ -1,0 +1,293 @@
+/* wall_mounts.c -- a file tree of the box's own: read-only but for a private /tmp and /dev/shm,
+ * with what programs need to run, the plugin's folder, and what the policy adds. Every source is
+ * held by descriptor before anything is mounted over it. */
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "sandbox/box_files.h"
+#include "sandbox/mount_tree.h"
+#include "sandbox/walls.h"
+
+#define RO_FILES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define RO_DATA  (RO_FILES | MOUNT_ATTR_NOEXEC)
+#define RW_DATA  (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+/* A device node on a read-only mount can still be written to. */
+#define RO_NODES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+
+enum show_when { ALWAYS, IF_NETWORK, IF_GPU };
+
+/* What every box shows when the host has it. */
+static const struct {
+        const char *path;
+        uint64_t attributes;
+        enum show_when when;
+} shown[] = {
+    {"/usr", RO_FILES, ALWAYS},
+    {"/etc/ld.so.cache", RO_DATA, ALWAYS},
+    {"/etc/ld.so.conf", RO_DATA, ALWAYS},
+    {"/etc/ld.so.conf.d", RO_DATA, ALWAYS},
+    {"/etc/alternatives", RO_DATA, ALWAYS},
+    {"/etc/localtime", RO_DATA, ALWAYS},
+    {"/etc/fonts", RO_DATA, ALWAYS},
+    {"/etc/mime.types", RO_DATA, ALWAYS},
+    {"/etc/resolv.conf", RO_DATA, IF_NETWORK},
+    {"/etc/services", RO_DATA, IF_NETWORK},
+    {"/etc/gai.conf", RO_DATA, IF_NETWORK},
+    {"/etc/ssl/certs", RO_DATA, IF_NETWORK},
+    {"/etc/ssl/openssl.cnf", RO_DATA, IF_NETWORK},
+    {"/etc/pki", RO_DATA, IF_NETWORK},
+    {"/dev/null", RO_NODES, ALWAYS},
+    {"/dev/zero", RO_NODES, ALWAYS},
+    {"/dev/full", RO_NODES, ALWAYS},
+    {"/dev/random", RO_NODES, ALWAYS},
+    {"/dev/urandom", RO_NODES, ALWAYS},
+    {"/sys/devices/system/cpu", RO_DATA, ALWAYS},
+    {"/sys/devices/system/node", RO_DATA, ALWAYS},
+    {"/sys/bus/pci", RO_DATA, IF_GPU},
+    {"/sys/devices", RO_DATA, IF_GPU},
+    {"/etc/OpenCL", RO_DATA, IF_GPU},
+    {"/etc/vulkan", RO_DATA, IF_GPU},
+};
+
+/* Links on most systems, folders on some: shown as they are. */
+static const char *const root_names[] = {"/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"};
+
+#define TREES_MAX 512
+
+/* A detached tree and the place it goes to. */
+struct shown_tree {
+        int fd;
+        char *target;
+};
+
+struct view {
+        struct shown_tree trees[TREES_MAX];
+        size_t n;
+};
+
+static void view_scoped(struct view *v)
+{
+        for (size_t i = 0; i < v->n; i++) {
+                fd_close(v->trees[i].fd);
+                free(v->trees[i].target);
+        }
+}
+
+static int view_add(struct view *v, const char *source, const char *target, uint64_t attributes)
+{
+        struct shown_tree *t = &v->trees[v->n];
+
+        if (v->n == TREES_MAX)
+                return -E2BIG;
+        t->fd = mount_tree_clone(source, attributes);
+        if (t->fd < 0)
+                return t->fd;
+        t->target = strdup(target);
+        v->n++;
+        return t->target ? 0 : -ENOMEM;
+}
+
+static bool is_shown(enum show_when when, const struct plan *p)
+{
+        return when == ALWAYS || (when == IF_NETWORK && p->network) || (when == IF_GPU && p->gpu);
+}
+
+/* What is not there is not missed: hosts differ, and a plugin that needs it will say so. */
+static int take_system(struct view *v, const struct plan *p, struct err *e)
+{
+        for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+                int r;
+
+                if (!is_shown(shown[i].when, p))
+                        continue;
+                r = view_add(v, shown[i].path, shown[i].path, shown[i].attributes);
+                if (r < 0 && (i == 0 || r == -ENOMEM))
+                        return err_set_errno(e, r, "take %s along", shown[i].path);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(root_names); i++) {
+                struct stat st;
+
+                if (lstat(root_names[i], &st) == 0 && S_ISDIR(st.st_mode) &&
+                    view_add(v, root_names[i], root_names[i], RO_FILES) < 0)
+                        return err_set(e, -EIO, "take %s along", root_names[i]);
+        }
+        return 0;
+}
+
+/* /dev/nvidia0, nvidiactl, nvidia-uvm, nvidia-caps/...: whatever the driver has made. */
+static int take_gpu(struct view *v, const struct plan *p)
+{
+        DIR *dev = p->gpu ? opendir("/dev") : NULL;
+        const struct dirent *d;
+
+        while (dev && (d = readdir(dev))) {
+                char path[sizeof "/dev/" + sizeof d->d_name];
+
+                if (strncmp(d->d_name, "nvidia", 6) != 0)
+                        continue;
+                snprintf(path, sizeof path, "/dev/%s", d->d_name);
+                if (view_add(v, path, path, RO_NODES) == -ENOMEM)
+                        break;
+        }
+        if (dev)
+                closedir(dev);
+        return 0;
+}
+
+static int take_policy(struct view *v, const struct plan *p, struct err *e)
+{
+        int r = view_add(v, p->plugin_dir, SANDBOX_PLUGIN_DIR, RO_FILES);
+
+        if (r < 0)
+                return err_set_errno(e, r, "plugin folder %s", p->plugin_dir);
+        for (size_t i = 0; i < p->n_binds; i++) {
+                const struct sandbox_bind *b = &p->binds[i];
+
+                r = view_add(v, b->source, b->target, b->writable ? RW_DATA : RO_FILES);
+                if (r == -ENOENT && b->optional)
+                        continue;
+                if (r < 0)
+                        return err_set_errno(e, r, "take %s along", b->source);
+        }
+        return 0;
+}
+
+/* Any folder will do to hang the new root on: nobody else sees it, and it is gone after the turn.
+ */
+static int attach_root(int tree)
+{
+        static const char *const places[] = {"/tmp", "/mnt", "/var", "/dev", "/usr"};
+
+        for (size_t i = 0; i < ARRAY_LEN(places); i++)
+                if (move_mount(tree, "", AT_FDCWD, places[i], MOVE_MOUNT_F_EMPTY_PATH) == 0)
+                        return 0;
+        return -errno;
+}
+
+static int make_root(const struct plan *p, int *ret, struct err *e)
+{
+        static const char *const options[] = {"size=4m", "nr_inodes=4096", "mode=755", NULL};
+        scoped(fd) int root =
+            mount_tree_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        int r;
+
+        if (root < 0)
+                return err_set_errno(e, root, "make the root");
+        r = attach_root(root);
+        if (r < 0)
+                return err_set_errno(e, r, "hang up the root");
+        for (size_t i = 0; i < ARRAY_LEN(root_names); i++) {
+                char to[256] = {0};
+
+                if (readlink(root_names[i], to, sizeof to - 1) > 0 &&
+                    symlinkat(to, root, root_names[i] + 1) < 0)
+                        return err_set_errno(e, -errno, "link %s", root_names[i]);
+        }
+        r = box_files_write(root, p, e);
+        if (r == 0)
+                *ret = take_fd(&root);
+        return r;
+}
+
+static int mount_scratch(int root, const char *target, const struct plan *p, struct err *e)
+{
+        char size[48];
+        const char *const options[] = {size, "nr_inodes=4096", "mode=1777", NULL};
+        scoped(fd) int tree = -1;
+
+        snprintf(size, sizeof size, "size=%llu", (unsigned long long)p->tmp_bytes);
+        tree = mount_tree_new("tmpfs", options, RW_DATA);
+        if (tree < 0)
+                return err_set_errno(e, tree, "make %s", target);
+        return mount_tree_attach(tree, root, target, e);
+}
+
+/* Read-only as a whole: nothing in there that a plugin could write to is its to write. */
+static int mount_proc(int root, const struct plan *p, struct err *e)
+{
+        static const char *const options[] = {"hidepid=2", NULL};
+        static const char *const masked[] = {"kcore",      "keys",          "key-users",  "kmsg",
+                                             "timer_list", "sysrq-trigger", "sched_debug"};
+        scoped(fd) int tree = -1;
+        int r;
+
+        if (p->proc_static)
+                return 0; /* box_files_write has put copies there */
+        tree = mount_tree_new("proc", options, RO_DATA);
+        if (tree < 0)
+                return err_set_errno(e, tree, "make /proc");
+        r = mount_tree_attach(tree, root, "/proc", e);
+        for (size_t i = 0; r == 0 && i < ARRAY_LEN(masked); i++) {
+                scoped(fd) int null = mount_tree_clone("/dev/null", RO_NODES);
+                char path[64];
+
+                snprintf(path, sizeof path, "/proc/%s", masked[i]);
+                if (null >= 0 && faccessat(tree, masked[i], F_OK, 0) == 0)
+                        r = mount_tree_attach(null, root, path, e);
+        }
+        return r;
+}
+
+static int turn_root(int root, struct err *e)
+{
+        struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+        char cwd[16];
+
+        if (mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0)
+                return err_set_errno(e, -errno, "make the root read-only");
+        if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+                return err_set_errno(e, -errno, "turn the root");
+        if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+                return err_set_errno(e, -errno, "let go of the host's root");
+        if (!getcwd(cwd, sizeof cwd) || strcmp(cwd, "/") != 0)
+                return err_set(e, -EIO, "the working directory is outside the box");
+        return 0;
+}
+
+static int build(struct view *v, const struct plan *p, struct err *e)
+{
+        scoped(fd) int root = -1;
+        int r = make_root(p, &root, e);
+
+        if (r == 0)
+                r = mount_scratch(root, "/tmp", p, e);
+        if (r == 0)
+                r = mount_scratch(root, "/dev/shm", p, e);
+        if (r == 0)
+                r = mount_proc(root, p, e);
+        for (size_t i = 0; r == 0 && i < v->n; i++)
+                r = mount_tree_attach(v->trees[i].fd, root, v->trees[i].target, e);
+        return r < 0 ? r : turn_root(root, e);
+}
+
+int wall_mounts(struct box *b, struct err *e)
+{
+        const struct plan *p = &b->plan;
+        scoped(view) struct view v;
+        int r;
+
+        v.n = 0;
+        if (!(p->namespaces & ISOLATION_NS_MOUNT))
+                return 1;
+        umask(022); /* the tree is walked by another user than the one that builds it */
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return err_set_errno(e, -errno, "leave the host's mounts alone");
+        r = take_system(&v, p, e);
+        if (r == 0)
+                r = take_gpu(&v, p);
+        if (r == 0)
+                r = take_policy(&v, p, e);
+        if (r == 0)
+                r = build(&v, p, e);
+        umask(077);
+        return r;
+}

@@ -20,9 +20,9 @@ struct sandbox_runner_options {
         const char *worker_path; /* absolute path of forgesyte-worker */
         const char *cgroup;      /* a cgroup that was given to us (path below the mount), or NULL */
         uint32_t uid_first;      /* root host: workers' uids are uid_first + slot; 0: the default */
-        const char *fake_missing; /* comma list of walls to pretend absent, for tests: userns, pidns,
-                                     mountns, netns, cgroup, cgroup1, cgroup2, landlock, seccomp,
-                                     pidfd, root. NULL: none */
+        const char *fake_missing; /* comma list of walls to pretend absent, for tests: userns,
+                                     pidns, mountns, netns, cgroup, cgroup1, cgroup2, landlock,
+                                     seccomp, pidfd, root. NULL: none */
 };
 
 /* Tries out what this machine can do, in throw-away children, and makes the parent cgroup.
@@ -46,7 +46,8 @@ int sandbox_pidfd(const struct sandbox *s);   /* readable: it died, call sandbox
 int sandbox_channel(const struct sandbox *s); /* the wire, the host's end */
 int sandbox_stdout(const struct sandbox *s);
 int sandbox_stderr(const struct sandbox *s);
-int sandbox_oom_fd(const struct sandbox *s);  /* cgroup: readable or POLLPRI: call sandbox_check_memory */
+int sandbox_oom_fd(
+    const struct sandbox *s); /* cgroup: readable or POLLPRI: call sandbox_check_memory */
 
 /* The pid of the process that runs the plugin, as the host sees it; the box's init until known. */
 pid_t sandbox_pid(const struct sandbox *s);
@@ -68,8 +69,8 @@ struct sandbox_usage {
 };
 void sandbox_usage(const struct sandbox *s, struct sandbox_usage *ret);
 
-/* Kills if needed, waits for the last process (only then may this block, for the kernel's teardown),
- * removes the cgroup, closes everything. NULL is fine. */
+/* Kills if needed, waits for the last process (only then may this block, for the kernel's
+ * teardown), removes the cgroup, closes everything. NULL is fine. */
 void sandbox_free(struct sandbox *s);
 DEFINE_SCOPED(struct sandbox *, sandbox_free)
 

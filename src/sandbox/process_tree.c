@@ -1,0 +1,85 @@
+#include "sandbox/process_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define TREE_MAX 1024
+
+struct tree {
+        pid_t pids[TREE_MAX];
+        size_t n;
+};
+
+static size_t read_some(int dirfd, const char *path, char *buf, size_t size)
+{
+        scoped(fd) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+        buf[n > 0 ? n : 0] = '\0';
+        return n > 0 ? (size_t)n : 0;
+}
+
+/* "12 34 56 ": what one thread has forked. */
+static void add_children(struct tree *t, int tasks, const char *thread)
+{
+        char path[288], text[8192], *p = text, *end;
+
+        snprintf(path, sizeof path, "%s/children", thread);
+        if (!read_some(tasks, path, text, sizeof text))
+                return;
+        for (long pid; t->n < TREE_MAX && (pid = strtol(p, &end, 10)) > 0; p = end)
+                t->pids[t->n++] = (pid_t)pid;
+}
+
+static void add_descendants(struct tree *t, pid_t pid)
+{
+        char path[64];
+        const struct dirent *d;
+        DIR *dir;
+
+        snprintf(path, sizeof path, "/proc/%d/task", pid);
+        dir = opendir(path);
+        while (dir && (d = readdir(dir)))
+                if (d->d_name[0] != '.')
+                        add_children(t, dirfd(dir), d->d_name);
+        if (dir)
+                closedir(dir);
+}
+
+static uint64_t kib_behind(const char *text, const char *key)
+{
+        const char *p = strstr(text, key);
+
+        return p ? strtoull(p + strlen(key), NULL, 10) : 0;
+}
+
+/* Page tables count: touching a byte every 2 MiB costs nothing else. */
+static uint64_t rss_of(pid_t pid)
+{
+        char path[64], text[4096];
+
+        snprintf(path, sizeof path, "/proc/%d/status", pid);
+        if (!read_some(AT_FDCWD, path, text, sizeof text))
+                return 0;
+        return (kib_behind(text, "RssAnon:") + kib_behind(text, "RssShmem:") +
+                kib_behind(text, "VmSwap:") + kib_behind(text, "VmPTE:")) *
+               1024;
+}
+
+uint64_t process_tree_rss(pid_t pid)
+{
+        struct tree t = {.pids = {pid}, .n = 1};
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < t.n; i++) {
+                sum += rss_of(t.pids[i]);
+                add_descendants(&t, t.pids[i]);
+        }
+        return sum;
+}

@@ -1,0 +1,330 @@
+/* sandbox.c -- one box after its birth: hearing of it, ending it, saying how it died. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/macro.h"
+#include "sandbox/process_tree.h"
+#include "sandbox/sandbox_private.h"
+
+int sandbox_pidfd(const struct sandbox *s)
+{
+        return s->pidfd;
+}
+
+int sandbox_channel(const struct sandbox *s)
+{
+        return s->channel;
+}
+
+int sandbox_stdout(const struct sandbox *s)
+{
+        return s->out;
+}
+
+int sandbox_stderr(const struct sandbox *s)
+{
+        return s->err;
+}
+
+int sandbox_oom_fd(const struct sandbox *s)
+{
+        return s->has_cgroup ? s->cgroup.oom : -1;
+}
+
+/* ---- the box's own words
+ * -----------------------------------------------------------------------*/
+
+static void hear_message(struct sandbox *s, const struct box_message *m, pid_t sender)
+{
+        const int text = (int)sizeof m->text - 1;
+
+        switch ((enum box_message_kind)m->kind) {
+        case BOX_READY:
+                s->ready = true;
+                s->worker = sender;
+                s->isolation.landlock_abi = (int)m->landlock_abi;
+                s->isolation.seccomp = m->seccomp;
+                break;
+        case BOX_FAILED:
+                snprintf(s->setup_error, sizeof s->setup_error, "%.*s", text, m->text);
+                break;
+        case BOX_CLONE:
+                snprintf(s->setup_error, sizeof s->setup_error, "%.*s: %s", text, m->text,
+                         strerrordesc_np(m->number));
+                break;
+        }
+}
+
+static pid_t sender_of(struct msghdr *mh)
+{
+        struct cmsghdr *c = CMSG_FIRSTHDR(mh);
+        struct ucred who;
+
+        if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+                return 0;
+        memcpy(&who, CMSG_DATA(c), sizeof who);
+        return who.pid;
+}
+
+/* Only our own code speaks here, and it hangs up before the plugin is loaded. */
+void sandbox_hear(struct sandbox *s)
+{
+        while (s->setup >= 0) {
+                union {
+                        char buf[CMSG_SPACE(sizeof(struct ucred))];
+                        struct cmsghdr align;
+                } control;
+                struct box_message m;
+                struct iovec iov = {&m, sizeof m};
+                struct msghdr mh = {.msg_iov = &iov,
+                                    .msg_iovlen = 1,
+                                    .msg_control = control.buf,
+                                    .msg_controllen = sizeof control.buf};
+                ssize_t n = recvmsg(s->setup, &mh, MSG_CMSG_CLOEXEC);
+
+                if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                        return;
+                if (n == sizeof m)
+                        hear_message(s, &m, sender_of(&mh));
+                if (n != sizeof m || s->ready)
+                        s->setup = fd_close(s->setup);
+        }
+}
+
+/* What the box says of itself comes in its own time; asking looks whether there is news. The caller
+ * sees a value that does not change under it, so its pointer may be const. */
+static struct sandbox *with_news(const struct sandbox *s)
+{
+        struct sandbox *known = (struct sandbox *)s;
+
+        sandbox_hear(known);
+        return known;
+}
+
+pid_t sandbox_pid(const struct sandbox *s)
+{
+        const struct sandbox *now = with_news(s);
+
+        return now->worker > 0 ? now->worker : now->pid;
+}
+
+const struct isolation *sandbox_isolation(const struct sandbox *s)
+{
+        return &with_news(s)->isolation;
+}
+
+/* ---- memory
+ * ------------------------------------------------------------------------------------*/
+
+static bool memory_by_cgroup(const struct sandbox *s)
+{
+        return s->isolation.memory >= ISOLATION_MEMORY_CGROUP1;
+}
+
+bool sandbox_wants_watch(const struct sandbox *s)
+{
+        return !memory_by_cgroup(s);
+}
+
+int sandbox_check_memory(struct sandbox *s)
+{
+        bool hit;
+
+        if (s->dead)
+                return s->obituary.cause == OBITUARY_MEMORY;
+        if (memory_by_cgroup(s)) {
+                hit = cgroup_box_hit(&s->cgroup, s->runner->cgroups.version2);
+        } else {
+                uint64_t rss = process_tree_rss(s->pid);
+
+                s->peak_bytes = MAX_OF(s->peak_bytes, rss);
+                hit = rss > s->memory_bytes;
+        }
+        if (hit) {
+                s->watch_fired = true;
+                sandbox_kill(s);
+        }
+        return s->watch_fired;
+}
+
+void sandbox_usage(const struct sandbox *s, struct sandbox_usage *ret)
+{
+        struct sandbox_usage u = {.peak_rss_bytes = s->peak_bytes};
+
+        if (s->dead) {
+                u.peak_rss_bytes = s->obituary.peak_bytes;
+        } else if (memory_by_cgroup(s)) {
+                u.rss_bytes = cgroup_box_rss(&s->cgroup, s->runner->cgroups.version2);
+                u.peak_rss_bytes = cgroup_box_peak(&s->cgroup, s->runner->cgroups.version2);
+        } else {
+                u.rss_bytes = process_tree_rss(s->pid);
+        }
+        u.peak_rss_bytes = MAX_OF(u.peak_rss_bytes, u.rss_bytes);
+        *ret = u;
+}
+
+/* ---- the end
+ * -----------------------------------------------------------------------------------*/
+
+void sandbox_kill(struct sandbox *s)
+{
+        if (s->dead)
+                return;
+        s->host_killed = true;
+        (void)!pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+        if (s->has_cgroup)
+                cgroup_box_kill(&s->cgroup);
+}
+
+/* The raw call gives the resource usage, too. 1: it lives. */
+static int wait_pidfd(const struct sandbox *s, siginfo_t *si, struct rusage *ru)
+{
+        long r;
+
+        do
+                r = syscall(SYS_waitid, P_PIDFD, s->pidfd, si, WEXITED | WNOHANG, ru);
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return -errno;
+        return si->si_pid == 0 ? 1 : 0;
+}
+
+/* Init's words about the worker; where the worker is the child itself, the kernel's. */
+static void learn_status(struct sandbox *s, const siginfo_t *si, const struct rusage *ru,
+                         struct obituary_facts *f)
+{
+        struct box_status told;
+        ssize_t n = read(s->status, &told, sizeof told);
+
+        f->have_status = true;
+        f->code = si->si_code;
+        f->status = si->si_status;
+        s->peak_bytes = MAX_OF(s->peak_bytes, (uint64_t)ru->ru_maxrss * 1024);
+        if (n == sizeof told) {
+                f->code = told.code;
+                f->status = told.status;
+                s->peak_bytes = MAX_OF(s->peak_bytes, told.peak_bytes);
+        }
+}
+
+static void compose(struct sandbox *s, const siginfo_t *si, const struct rusage *ru)
+{
+        struct obituary_facts f = {.host_killed = s->host_killed, .watch_fired = s->watch_fired};
+        char silent[64];
+
+        sandbox_hear(s);
+        learn_status(s, si, ru, &f);
+        if (s->has_cgroup) {
+                uint64_t peak = cgroup_box_peak(&s->cgroup, s->runner->cgroups.version2);
+
+                f.oom_kills = cgroup_box_oom_kills(&s->cgroup);
+                f.pids_events = cgroup_box_pids_events(&s->cgroup);
+                s->peak_bytes = peak ? peak : s->peak_bytes;
+        }
+        f.peak_bytes = s->peak_bytes;
+        if (s->setup_error[0]) {
+                f.setup_error = s->setup_error;
+        } else if (!s->ready && !s->host_killed) {
+                snprintf(silent, sizeof silent, "it died while it was built (%s %d)",
+                         f.code == CLD_EXITED ? "exit code" : "signal", f.status);
+                f.setup_error = silent;
+        }
+        obituary_compose(&f, &s->obituary);
+}
+
+int sandbox_reap(struct sandbox *s, struct obituary *ret)
+{
+        siginfo_t si = {0};
+        struct rusage ru = {0};
+
+        if (!s->dead) {
+                int r = wait_pidfd(s, &si, &ru);
+
+                if (r != 0)
+                        return r;
+                compose(s, &si, &ru);
+                s->dead = true;
+        }
+        *ret = s->obituary;
+        return 0;
+}
+
+static void close_fds(struct sandbox *s)
+{
+        s->channel = fd_close(s->channel);
+        s->out = fd_close(s->out);
+        s->err = fd_close(s->err);
+        s->setup = fd_close(s->setup);
+        s->status = fd_close(s->status);
+}
+
+bool sandbox_let_go(struct sandbox *s)
+{
+        struct rusage ru;
+        siginfo_t si = {0};
+
+        if (!s->dead) {
+                if (wait_pidfd(s, &si, &ru) == 1)
+                        return false;
+                s->dead = true;
+        }
+        if (s->has_cgroup && cgroup_box_remove(&s->runner->cgroups, &s->cgroup) == -EBUSY)
+                return false;
+        if (s->slot >= 0)
+                s->runner->slots[s->slot] = false;
+        fd_close(s->pidfd);
+        free(s);
+        return true;
+}
+
+static void unlink_box(struct sandbox *s)
+{
+        struct sandbox **at = &s->runner->boxes;
+
+        while (*at && *at != s)
+                at = &(*at)->next;
+        if (*at)
+                *at = s->next;
+        s->next = NULL;
+}
+
+/* How long a freeing waits for the kernel. A process of a sick driver can stay for much longer. */
+#define FREE_WAIT_MS 3000
+
+void sandbox_free(struct sandbox *s)
+{
+        struct sandbox_runner *r;
+        int64_t end = clock_mono_ns() + FREE_WAIT_MS * NSEC_PER_MSEC;
+
+        if (!s)
+                return;
+        r = s->runner;
+        sandbox_kill(s);
+        close_fds(s);
+        unlink_box(s);
+        if (!s->dead) {
+                struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
+
+                while (poll(&p, 1, FREE_WAIT_MS) < 0 && errno == EINTR)
+                        ;
+        }
+        while (!sandbox_let_go(s)) {
+                if (clock_mono_ns() > end) {
+                        s->next = r->lingering;
+                        r->lingering = s;
+                        return;
+                }
+                poll(NULL, 0, 1); /* an emptied cgroup stays busy for a moment */
+        }
+}

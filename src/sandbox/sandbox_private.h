@@ -1,0 +1,59 @@
+/* sandbox_private.h -- the two structs behind sandbox_runner.h, for the files that share them.
+ * Knows: what the runner knows.    May not know: more.
+ * Threads: the runner's.           Owns: see sandbox_runner.h. */
+#ifndef FORGESYTE_SANDBOX_SANDBOX_PRIVATE_H
+#define FORGESYTE_SANDBOX_SANDBOX_PRIVATE_H
+
+#include "sandbox/cgroup.h"
+#include "sandbox/plan.h"
+#include "sandbox/probe.h"
+#include "sandbox/sandbox_runner.h"
+
+#define SANDBOX_SLOTS     1024
+#define SANDBOX_UID_FIRST 0x70000000u
+#define SANDBOX_VARIANTS  8 /* of the filter: network, gpu, sockets */
+
+struct filter {
+        void *code;
+        size_t size;
+};
+
+struct sandbox_runner {
+        char *worker_path;
+        struct machine machine;
+        struct cgroup_root cgroups;
+        struct isolation isolation; /* of a plain box, judged */
+        struct isolation reasons;   /* what probing said, before judgement */
+        uint32_t uid_first;
+        int dumpable_before; /* of the host process, -1: unknown */
+        unsigned serial;
+        bool slots[SANDBOX_SLOTS];
+        struct filter filters[SANDBOX_VARIANTS];
+        struct sandbox *boxes;     /* alive, or dead and not freed */
+        struct sandbox *lingering; /* freed by their owner, not yet let go by the kernel */
+};
+
+struct sandbox {
+        struct sandbox_runner *runner;
+        struct sandbox *next;
+        pid_t pid, worker; /* init (or the worker, where there is none); 0: not known yet */
+        int pidfd, channel, out, err, setup, status;
+        int slot; /* -1: none */
+        bool has_cgroup;
+        struct cgroup_box cgroup;
+        struct isolation isolation;
+        uint64_t memory_bytes, peak_bytes;
+        bool ready; /* the box stands */
+        bool host_killed, watch_fired, dead;
+        char setup_error[256]; /* empty: none */
+        struct obituary obituary;
+};
+
+/* Reads what the box said of its building. */
+void sandbox_hear(struct sandbox *s);
+/* Closes and frees; never waits. False: the kernel still holds it, call again. */
+bool sandbox_let_go(struct sandbox *s);
+/* Lets go of what lingers. */
+void sandbox_runner_tidy(struct sandbox_runner *r);
+
+#endif

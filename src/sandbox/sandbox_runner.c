@@ -1,0 +1,127 @@
+#include "sandbox/sandbox_runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "sandbox/sandbox_private.h"
+
+/* Death is told by pidfds alone, so without them there is no runner. */
+static int require_pidfd(struct err *e)
+{
+        scoped(fd) int fd = pidfd_open(getpid(), 0);
+
+        if (fd < 0)
+                return err_set_errno(e, -errno, "this kernel has no pidfd (Linux 5.4 is needed)");
+        return 0;
+}
+
+/* A worker that gets at the host's /proc entries would read the host's memory. */
+static void close_proc_self(struct sandbox_runner *r)
+{
+        r->dumpable_before = prctl(PR_GET_DUMPABLE);
+        prctl(PR_SET_DUMPABLE, 0);
+}
+
+static void open_cgroups(struct sandbox_runner *r, const struct sandbox_runner_options *o)
+{
+        bool none = probe_is_faked(o->fake_missing, "cgroup");
+        const struct cgroup_options options = {
+            .given = o->cgroup,
+            .no_version1 = none || probe_is_faked(o->fake_missing, "cgroup1"),
+            .no_version2 = none || probe_is_faked(o->fake_missing, "cgroup2"),
+        };
+
+        cgroup_root_open(&options, &r->cgroups, &r->reasons);
+}
+
+/* What a box of this machine is before its policy is looked at. */
+static void describe(struct sandbox_runner *r)
+{
+        struct isolation i = r->reasons;
+
+        i.namespaces = r->machine.namespaces;
+        i.seccomp = r->machine.seccomp;
+        i.landlock_abi = r->machine.landlock_abi;
+        i.memory = r->cgroups.kind;
+        i.pids = r->cgroups.pids || r->machine.nproc;
+        i.uid = r->machine.own_user ? r->uid_first : geteuid();
+        r->reasons = i;
+        isolation_judge(&i, geteuid());
+        r->isolation = i;
+}
+
+int sandbox_runner_new(const struct sandbox_runner_options *o, struct sandbox_runner **ret,
+                       struct err *e)
+{
+        scoped(sandbox_runner_free) struct sandbox_runner *r = NULL;
+        int code = require_pidfd(e);
+
+        if (code < 0)
+                return code;
+        if (!o->worker_path || o->worker_path[0] != '/')
+                return err_set(e, -EINVAL, "the worker's path is not absolute");
+        if (access(o->worker_path, X_OK) < 0)
+                return err_set_errno(e, -errno, "worker program %s", o->worker_path);
+        r = calloc(1, sizeof *r);
+        if (!r)
+                return err_set_errno(e, -ENOMEM, "make the sandbox runner");
+        r->dumpable_before = -1;
+        r->worker_path = strdup(o->worker_path);
+        if (!r->worker_path)
+                return err_set_errno(e, -ENOMEM, "make the sandbox runner");
+        r->uid_first = o->uid_first ? o->uid_first : SANDBOX_UID_FIRST;
+        close_proc_self(r);
+        probe_machine(o->fake_missing, r->uid_first, &r->machine, &r->reasons);
+        open_cgroups(r, o);
+        describe(r);
+        *ret = take_ptr(r);
+        return 0;
+}
+
+void sandbox_runner_tidy(struct sandbox_runner *r)
+{
+        struct sandbox **at = &r->lingering;
+
+        while (*at) {
+                struct sandbox *s = *at, *next = s->next;
+
+                if (sandbox_let_go(s))
+                        *at = next;
+                else
+                        at = &s->next;
+        }
+}
+
+void sandbox_runner_free(struct sandbox_runner *r)
+{
+        if (!r)
+                return;
+        while (r->boxes)
+                sandbox_free(r->boxes);
+        sandbox_runner_tidy(r);
+        while (r->lingering) { /* stuck in the kernel: forgotten here, swept by the next host */
+                struct sandbox *s = r->lingering;
+
+                r->lingering = s->next;
+                fd_close(s->pidfd);
+                free(s);
+        }
+        cgroup_root_close(&r->cgroups);
+        for (size_t i = 0; i < ARRAY_LEN(r->filters); i++)
+                free(r->filters[i].code);
+        if (r->dumpable_before >= 0)
+                prctl(PR_SET_DUMPABLE, r->dumpable_before);
+        free(r->worker_path);
+        free(r);
+}
+
+const struct isolation *sandbox_runner_isolation(const struct sandbox_runner *r)
+{
+        return &r->isolation;
+}

@@ -1,0 +1,55 @@
+/* test_box.h -- boxes for tests: a runner, a worker that obeys (box_probe.c), and how it ended.
+ * Every wait has an event and a generous end. */
+#ifndef FORGESYTE_TESTS_TEST_BOX_H
+#define FORGESYTE_TESTS_TEST_BOX_H
+
+#include "sandbox/sandbox_runner.h"
+#include "support/test.h"
+
+#define BOX_WAIT_MS 20000
+
+struct test_box {
+        struct sandbox_runner *runner;
+        struct sandbox *sandbox;
+        struct sandbox_policy policy;
+        char dir[64]; /* the plugin's folder, on the host */
+        char answer[4096];
+};
+
+/* The worker program (the test's argument), absolute. */
+const char *test_box_worker(void);
+void test_box_set_worker(const char *path);
+
+/* A runner with these walls missing, a policy with a folder that holds "file". */
+void test_box_init(struct test_box *t, const char *fake_missing);
+/* Spawns with t->policy; fails the test when that fails. */
+void test_box_start(struct test_box *t);
+/* init and start. */
+void test_box_open(struct test_box *t, const char *fake_missing);
+/* Frees the box only / everything. */
+void test_box_stop(struct test_box *t);
+void test_box_done(struct test_box *t);
+
+void test_box_send(struct test_box *t, const char *command);
+/* Sends and returns the line that comes back; fails the test when none does. */
+const char *test_box_ask(struct test_box *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The number at the beginning of that line. */
+long test_box_number(struct test_box *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Waits for the death as a host would: watching memory, then reaping. */
+void test_box_wait_dead(struct test_box *t, struct obituary *ret);
+/* Sends, waits, composes. */
+void test_box_die_of(struct test_box *t, const char *command, struct obituary *ret);
+
+/* Processes (threads not counted) below this one, dead and unreaped ones too. */
+int test_box_count_children(void);
+int test_box_count_fds(void);
+/* Does the process exist (as other than a zombie)? */
+bool test_box_is_alive(pid_t pid);
+
+/* Everything back to what it was at the last call of ..._mark. */
+void test_box_mark_leaks(void);
+void test_box_assert_no_leaks(void);
+
+#endif

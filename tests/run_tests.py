@@ -19,9 +19,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TAP = re.compile(r"^(ok|not ok)\b\s*(\d+)?\s*(?:- )?(.*)$")
 TAIL = 60  # lines of a failing test's output that are shown
 
-# What threads share: these tests (by their name in meson) run under ThreadSanitizer in `make test`;
-# `make test-all` runs everything there.
-THREADED = ("registry", "pool", "loop", "log", "host")
+# What threads share: these run under ThreadSanitizer in `make test`; `make test-all` runs all there.
+THREADED_UNITS = ("registry", "pool", "loop", "log")
+THREADED_END_TO_END = ("e2e test_generations", "e2e test_sandbox_integration", "e2e test_events")
 
 
 class Stage:
@@ -36,17 +36,23 @@ def everything(_):
     return True
 
 
+def sanitized(test):
+    """Plugins are plain in every build, and their tests have run."""
+    return not test.startswith("plugin ") and test != "run_tests"
+
+
 def threaded(test):
-    return any(word in re.split(r"[_/ ]", test) for word in THREADED)
+    return test in THREADED_END_TO_END or not test.startswith("e2e ") and \
+        any(word in test.split("_") for word in THREADED_UNITS)
 
 
 STAGES = (
     Stage("gcc", "build", select=everything),
     Stage("clang", "build-clang", env={"CC": "clang"}),
     Stage("asan", "build-asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
-          select=everything),
+          select=sanitized),
     Stage("tsan", "build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false"], select=threaded,
-          long_select=everything),
+          long_select=sanitized),
 )
 
 
@@ -69,31 +75,42 @@ class Tally:
         return self.passed + len(self.failed) + len(self.skipped)
 
 
+def tap_cases(text):
+    """(ok, name, skip reason or None, what was said before it, what was said after it) of each case."""
+    cases, said = [], []
+    for line in text.splitlines():
+        match = TAP.match(line)
+        if not match:
+            said.append(line)
+            if cases:
+                cases[-1][4].append(line)
+            continue
+        name, _, directive = match.group(3).partition("# ")
+        reason = directive[4:].strip() if directive.upper().startswith("SKIP") else None
+        cases.append((match.group(1) == "ok", name.strip(), reason, said, []))
+        said = []
+    return cases
+
+
 def add_tap(tally, where, text, ended_well, how, errors=""):
     """Counts the TAP lines of one test program; one that died or fell short has failed.
     how: its end in words."""
-    plan, seen, bad, remark = None, 0, 0, ""
-    for line in text.splitlines():
-        if re.fullmatch(r"1\.\.(\d+).*", line):
-            plan = int(line[3:].split()[0])
-        match = TAP.match(line)
-        if not match:
-            remark = line[2:] if line.startswith("# ") else remark
-            continue
-        seen += 1
-        name, _, directive = match.group(3).partition("# ")
-        reason = directive[4:].strip() if directive.upper().startswith("SKIP") else None
-        if reason is not None:  # cmocka: "not ok 2 # SKIP name", its words before it as a remark
-            tally.skip(where, name.strip() or reason, reason if name.strip() else remark)
-        elif match.group(1) == "ok":
+    plan = re.search(r"(?m)^1\.\.(\d+)", text)
+    cases = tap_cases(text)
+    bad = 0
+    for ok, name, reason, before, after in cases:
+        if reason is not None:  # cmocka: "not ok 2 # SKIP name", its words before it
+            words = [line[2:] for line in before if line.startswith("# ")]
+            tally.skip(where, name or reason, reason if name else " ".join(words[-1:]))
+        elif ok:
             tally.ok()
         else:
             bad += 1
-            tally.fail(where, name.strip(), text + errors)
-        remark = ""
-    if plan is not None and seen < plan:
-        tally.fail(where, f"ended after {seen} of {plan} cases: {how}", text + errors)
-    elif not seen and plan != 0:
+            tally.fail(where, name, "\n".join(after))
+    if plan and len(cases) < int(plan.group(1)):
+        tally.fail(where, f"ended after {len(cases)} of {plan.group(1)} cases: {how}",
+                   text + errors)
+    elif not cases and not (plan and plan.group(1) == "0"):
         tally.fail(where, f"ran no case: {how}", text + errors)
     elif not bad and not ended_well:
         tally.fail(where, how, text + errors)
@@ -185,13 +202,10 @@ def say(words):
 def report(tally):
     for where, what, reason in tally.skipped:
         print(f"skipped  {where}: {what}: {reason or 'no reason given'}")
-    shown = set()
     for where, what, output in tally.failed:
         print(f"FAILED   {where}: {what}")
-        if output and (where, output) not in shown:
-            shown.add((where, output))
-            for line in output.splitlines()[-TAIL:]:
-                print(f"         | {line}")
+        for line in output.splitlines()[-TAIL:]:
+            print(f"         | {line}")
     for where, what, _ in tally.failed if len(tally.failed) > 1 else ():
         print(f"FAILED   {where}: {what}")
     sys.stdout.flush()

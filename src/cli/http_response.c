@@ -227,6 +227,7 @@ int http_response_end(struct http_response *p, struct err *e)
         if (p->state == HTTP_RESPONSE_DONE)
                 return 0;
         return err_set(e, -EBADMSG, "the connection ended %s",
-                       p->status || p->line.len ? "in the middle of the answer"
-                                                : "without an answer");
+                       p->state != HTTP_RESPONSE_STATUS || p->line.len
+                           ? "in the middle of the answer"
+                           : "without an answer");
 }

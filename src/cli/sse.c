@@ -15,7 +15,7 @@ static int dispatch(struct sse *s, struct err *e)
 {
         int r = 0;
 
-        if (s->has_data)
+        if (s->has_data && !s->data.bad)
                 r = s->event(s->ctx, s->name[0] ? s->name : "message", s->data.data, s->data.len,
                              e);
         s->data.len = 0;

@@ -56,16 +56,15 @@ struct follow {
         struct sse sse;
 };
 
-/* Each line is out before the next is waited for; a reader that left ends it. */
+/* Each line is out before the next is waited for. A reader that left ends it; main has the words.
+ */
 static int on_event(void *ctx, const char *name unused_param, const char *data, size_t n,
                     struct err *e)
 {
         struct follow *f = ctx;
 
         take_line(f->flags, data, n);
-        if (fflush(stdout) != 0)
-                return err_set_errno(e, -errno, "write to stdout");
-        return 0;
+        return fflush(stdout) == 0 ? 0 : err_set(e, -EPIPE, "stdout is gone");
 }
 
 static int on_bytes(void *ctx, const char *data, size_t n, struct err *e)

@@ -3,7 +3,9 @@
  * Threads: the first one.          Owns: the process's standing with its parent. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,20 +57,26 @@ static int dispatch(int argc, char **argv)
         return command < 0 ? unknown_command(name) : functions[command](argc - 1, argv + 1);
 }
 
+/* Is stdout a pipe that nobody reads any more? */
+static bool reader_left(void)
+{
+        struct pollfd p = {STDOUT_FILENO, POLLOUT, 0};
+
+        return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
 /* A result that could not be written is no success. A reader that left needs no words. */
 static int finish(int code)
 {
-        int failed;
+        bool failed_before = ferror(stdout);
 
         errno = 0;
-        failed = ferror(stdout);
-        if (fflush(stdout) != 0 || failed) {
-                if (errno != EPIPE)
-                        fprintf(stderr, "forgesyte: write to stdout: %s\n",
-                                errno ? strerror(errno) : "failed");
-                return code == CLI_OK ? CLI_FAILURE : code;
-        }
-        return code;
+        if (fflush(stdout) == 0 && !failed_before)
+                return code;
+        if (!reader_left())
+                fprintf(stderr, "forgesyte: write to stdout: %s\n",
+                        errno ? strerror(errno) : "failed");
+        return code == CLI_OK ? CLI_FAILURE : code;
 }
 
 int main(int argc, char **argv)

@@ -11,6 +11,7 @@ from harness import Harness, plugin_so
 SAMPLES = os.path.join(HERE, "samples")
 CALLS = 200
 HARNESS_ASAN = os.environ.get("FORGESYTE_HARNESS_ASAN", "")
+os.environ["OMP_THREAD_LIMIT"] = "1"  # as the manifest sets it
 
 
 def mixed_calls(folder):
@@ -52,8 +53,7 @@ class Leaks(unittest.TestCase):
 
     @unittest.skipUnless(HARNESS_ASAN, "needs the harness with AddressSanitizer")
     def test_the_sanitizer_finds_no_leak_and_no_overrun(self):
-        environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:halt_on_error=1",
-                           OMP_THREAD_LIMIT="1")
+        environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:halt_on_error=1")
         with tempfile.TemporaryFile() as stderr:
             harness = Harness(plugin_so("ocr"), HARNESS_ASAN, stderr=stderr, env=environment)
             self.run_calls(harness)

@@ -258,6 +258,10 @@ static void on_report_frame(struct instance *i, const struct wire_frame *f)
 
 static void on_frame(struct instance *i, struct wire_frame *f)
 {
+        if (f->ends_request && instance_io_is_sending(i)) {
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, "an answer before the request was read");
+                return;
+        }
         /* The parser has refused every type that is not permitted now. */
         switch (f->header.type) {
         case WIRE_HELLO_OK:
@@ -583,9 +587,14 @@ void instance_cancel(struct instance *i, bool forget)
 {
         if (i->state != INSTANCE_BUSY)
                 return;
+        i->state = INSTANCE_CANCELLING;
         if (forget)
                 i->call = NULL;
-        i->state = INSTANCE_CANCELLING;
+        if (forget && instance_io_is_sending(i)) {
+                /* The call takes its bytes with it. */
+                break_rule(i, PLUGIN_ERROR_CANCELLED, "it did not read its call");
+                return;
+        }
         /* A channel that broke tells by its end of file. */
         if (instance_io_queue_cancel(i) == -ENOMEM)
                 break_rule(i, PLUGIN_ERROR_CANCELLED, "the host has no memory to ask it to stop");

@@ -91,6 +91,11 @@ int instance_io_queue_cancel(struct instance *i)
         return r < 0 ? r : instance_io_flush(i);
 }
 
+bool instance_io_is_sending(const struct instance *i)
+{
+        return i->outbox.at < i->outbox.n;
+}
+
 static void advance(struct instance_outbox *o, size_t sent)
 {
         while (sent > 0) {

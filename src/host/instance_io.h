@@ -13,6 +13,8 @@ int instance_io_queue(struct instance *i, enum wire_type type, struct str *take_
 int instance_io_queue_cancel(struct instance *i) must_check;
 /* Sends what the socket takes. 0, also when some is left; -errno: the channel is broken. */
 int instance_io_flush(struct instance *i) must_check;
+/* Is a part of a request still to be sent? (Its blobs must stay.) */
+bool instance_io_is_sending(const struct instance *i);
 /* A random call id, never 0. */
 uint64_t instance_io_nonce(void);
 

@@ -52,7 +52,7 @@ void plugin_log_add(struct plugin_log *l, enum plugin_log_stream stream, const c
         STAILQ_INSERT_TAIL(&l->lines, line, link);
         l->bytes += line->len;
         if (l->on_line)
-                l->on_line(l->ctx, line);
+                l->on_line(l->ctx, l, line);
         while (l->bytes > PLUGIN_LOG_BYTES)
                 drop_oldest(l);
 }

@@ -30,7 +30,8 @@ struct plugin_log {
         size_t bytes;
         uint64_t next_number, dropped_bytes;
         /* Told of each new line; NULL: nobody. */
-        void (*on_line)(void *ctx, const struct plugin_log_line *line);
+        void (*on_line)(void *ctx, const struct plugin_log *log,
+                        const struct plugin_log_line *line);
         void *ctx;
 };
 

@@ -51,3 +51,19 @@ void tool_outcome_fail(struct tool_outcome *o, enum plugin_error error, const ch
                 o->words = NULL;
         va_end(ap);
 }
+
+char *tool_outcome_envelope(const struct tool_outcome *o, size_t *ret_size)
+{
+        struct str text = {0};
+
+        if (o->error != PLUGIN_ERROR_NONE)
+                return plugin_error_envelope(o->error, o->type[0] ? o->type : NULL,
+                                             o->words ? o->words : "the host is out of memory",
+                                             o->traceback, ret_size);
+        str_reserve(&text, o->result_size + 64);
+        str_adds(&text, "{\"ok\":true,\"result\":");
+        str_add(&text, o->result, o->result_size);
+        str_addf(&text, ",\"execution_time_ms\":%.3f}", o->ms);
+        *ret_size = text.len;
+        return str_take(&text);
+}

@@ -56,10 +56,13 @@ static inline void tool_outcome_scoped(struct tool_outcome *o)
 void tool_outcome_fail(struct tool_outcome *o, enum plugin_error error, const char *fmt, ...)
     printf_like(3, 4);
 
+/* The API's envelope as text: {"ok":true,"result":...} or {"ok":false,...}. NULL: no memory. */
+char *tool_outcome_envelope(const struct tool_outcome *o, size_t *ret_size);
+
 enum tool_call_state { TOOL_CALL_NEW, TOOL_CALL_QUEUED, TOOL_CALL_RUNNING, TOOL_CALL_ENDED };
 
 struct tool_call;
-/* Called exactly once, in the loop. The call is freed by its owner afterwards (not in here). */
+/* Called exactly once, in the loop, as the last thing that is done with the call: it may free it. */
 typedef void (*tool_call_end_fn)(void *ctx, struct tool_call *call, struct tool_outcome *outcome);
 
 struct tool_queue;

@@ -1,0 +1,102 @@
+#include "host/call_result.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "http/http_body.h"
+#include "toolrunner/tool_runner.h"
+#include "wire/wire_message.h"
+
+static int fail(struct tool_outcome *ret, const char *words)
+{
+        tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_OUTPUT, "%s", words);
+        return 1;
+}
+
+/* The object's text, open at its end: `{"a":1` or `{`. */
+static int open_object(const struct wire_result *m, struct str *to, struct tool_outcome *ret)
+{
+        scoped(json_decref) json_t *value = NULL;
+        struct err e;
+
+        if (m->json.len == 0) {
+                str_addc(to, '{');
+                return 0;
+        }
+        if (json_parse(m->json.p, m->json.len, &value, &e) < 0)
+                return fail(ret, "the plugin's answer is not valid JSON");
+        if (!json_is_object(value))
+                return fail(ret, "the plugin's answer has bytes, so its JSON must be an object");
+        for (uint16_t i = 0; i < m->n_blobs; i++)
+                if (json_object_getn(value, m->blobs[i].name.p, m->blobs[i].name.len))
+                        return fail(ret, "the plugin's answer has a member twice");
+        str_add_json(to, value);
+        if (!to->bad)
+                to->len--;
+        return 0;
+}
+
+static int merge_blobs(const struct wire_result *m, struct str *to, struct tool_outcome *ret)
+{
+        if (open_object(m, to, ret))
+                return 1;
+        for (uint16_t i = 0; i < m->n_blobs; i++) {
+                const struct wire_blob *b = &m->blobs[i];
+
+                if (to->len > 1)
+                        str_addc(to, ',');
+                str_add_json_string(to, b->name.p, b->name.len);
+                str_adds(to, ":{\"content_type\":");
+                str_add_json_string(to, b->content_type.p, b->content_type.len);
+                str_adds(to, ",\"base64\":\"");
+                http_base64_encode(to, b->data, b->size);
+                str_adds(to, "\"}");
+        }
+        str_addc(to, '}');
+        return to->bad ? fail(ret, "the host has no memory for the answer") : 0;
+}
+
+/* Moves the text to the payload's begin, so that the payload becomes the result. */
+static void adopt_text(uint8_t **payload, const struct wire_result *m, struct tool_outcome *ret)
+{
+        char *text = (char *)take_ptr(*payload);
+
+        memmove(text, m->json.p, m->json.len);
+        text[m->json.len] = '\0';
+        ret->result = text;
+        ret->result_size = m->json.len;
+}
+
+static int make(const struct manifest_tool *tool, uint8_t **payload, const struct wire_result *m,
+                struct tool_outcome *ret)
+{
+        struct str text = {0};
+
+        if (m->n_blobs == 0 && m->json.len > 0) {
+                if (tool_runner_check_result(tool, m->json.p, m->json.len, ret))
+                        return 1;
+                adopt_text(payload, m, ret);
+                return 0;
+        }
+        if (merge_blobs(m, &text, ret) || tool_runner_check_result(tool, text.data, text.len, ret)) {
+                str_done(&text);
+                return 1;
+        }
+        ret->result_size = text.len;
+        ret->result = str_take(&text);
+        return 0;
+}
+
+void call_result_make(const struct manifest_tool *tool, uint8_t **payload, size_t n,
+                      struct tool_outcome *ret)
+{
+        struct wire_result m;
+        struct err e;
+
+        if (wire_decode_result(*payload, n, &m, &e) < 0) {
+                tool_outcome_fail(ret, PLUGIN_ERROR_PROTOCOL, "%s (stage=call)", e.msg);
+                return;
+        }
+        (void)make(tool, payload, &m, ret);
+        wire_result_done(&m);
+}

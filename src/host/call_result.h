@@ -1,0 +1,14 @@
+/* call_result.h -- a RESULT payload as the JSON text for the client.
+ * Knows: the payload's layout, JSON.   May not know: who asked.
+ * Threads: any: touches nothing but its parameters.    Owns: nothing. */
+#ifndef FORGESYTE_HOST_CALL_RESULT_H
+#define FORGESYTE_HOST_CALL_RESULT_H
+
+#include "toolrunner/tool_call.h"
+
+/* Fills ret: a result, or InvalidOutput / ProtocolError. *payload is taken over when that saves a copy
+ * (then NULL). tool may be NULL: no schema. */
+void call_result_make(const struct manifest_tool *tool, uint8_t **payload, size_t n,
+                      struct tool_outcome *ret);
+
+#endif

@@ -1,0 +1,432 @@
+#include "host/supervisor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "host/unit.h"
+
+#define USAGE_FRESH_NS (500 * NSEC_PER_MSEC)
+
+int supervisor_new(const struct supervisor_options *o, struct supervisor **ret, struct err *e)
+{
+        struct sandbox_runner_options box = {.worker_path = o->worker_path,
+                                             .cgroup = o->config->cgroup,
+                                             .fake_missing = o->config->fake_missing};
+        struct supervisor *s = calloc(1, sizeof *s);
+        int r;
+
+        if (!s)
+                return err_set_errno(e, -ENOMEM, "make the supervisor");
+        s->o = *o;
+        s->config = o->config;
+        TAILQ_INIT(&s->units);
+        TAILQ_INIT(&s->settle_waits);
+        r = plugin_registry_new(&s->registry, e);
+        if (r == 0)
+                r = sandbox_runner_new(&box, &s->runner, e);
+        if (r < 0) {
+                supervisor_free(s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+/* Whoever waits for an answer gets one. */
+static void end_calls(struct supervisor *s)
+{
+        struct unit *u;
+
+        TAILQ_FOREACH(u, &s->units, link)
+                unit_close(u, "the server is shutting down");
+        TAILQ_FOREACH(u, &s->units, link) {
+                struct instance *i, *next;
+
+                for (i = TAILQ_FIRST(&u->instances); i; i = next) {
+                        struct tool_outcome o = {0};
+
+                        next = TAILQ_NEXT(i, link);
+                        tool_outcome_fail(&o, PLUGIN_ERROR_PLUGIN_UNAVAILABLE,
+                                          "the server is shutting down");
+                        instance_break(i, &o);
+                }
+        }
+}
+
+void supervisor_free(struct supervisor *s)
+{
+        struct unit *u;
+        struct settle_wait *w;
+
+        if (!s)
+                return;
+        s->closing = true;
+        end_calls(s);
+        while ((u = TAILQ_FIRST(&s->units))) {
+                TAILQ_REMOVE(&s->units, u, link);
+                unit_free(u);
+        }
+        while ((w = TAILQ_FIRST(&s->settle_waits))) {
+                TAILQ_REMOVE(&s->settle_waits, w, link);
+                free(w);
+        }
+        sandbox_runner_free(s->runner);
+        plugin_registry_free(s->registry);
+        free(s);
+}
+
+struct plugin_registry *supervisor_registry(struct supervisor *s)
+{
+        return s->registry;
+}
+
+const struct isolation *supervisor_isolation(struct supervisor *s)
+{
+        return sandbox_runner_isolation(s->runner);
+}
+
+void supervisor_configure(struct supervisor *s, const struct host_config *config)
+{
+        s->config = config;
+}
+
+void supervisor_emit(struct supervisor *s, const struct supervisor_event *event)
+{
+        if (s->o.on_event && !s->closing)
+                s->o.on_event(s->o.ctx, event);
+}
+
+struct unit *supervisor_unit(struct supervisor *s, const char *name)
+{
+        struct unit *u;
+
+        TAILQ_FOREACH(u, &s->units, link)
+                if (!u->gone && !strcmp(u->name, name))
+                        return u;
+        return NULL;
+}
+
+static struct unit *unit_in(struct supervisor *s, const char *dir)
+{
+        struct unit *u;
+
+        TAILQ_FOREACH(u, &s->units, link)
+                if (!u->gone && !strcmp(u->dir, dir))
+                        return u;
+        return NULL;
+}
+
+static struct unit *add_unit(struct supervisor *s, const char *name, const char *dir)
+{
+        struct unit *u = unit_new(s, name, dir);
+
+        if (u)
+                TAILQ_INSERT_TAIL(&s->units, u, link);
+        return u;
+}
+
+/* --- finding plugins --- */
+
+/* A folder's name as a plugin name, for those whose manifest tells none; -2, -3 ... when it is taken. */
+static void name_of_folder(struct supervisor *s, const char *dir, char *buf)
+{
+        const char *base = strrchr(dir, '/');
+        char name[61];
+        size_t n = 0;
+
+        for (base = base ? base + 1 : dir; *base && n < sizeof name - 1; base++) {
+                char c = *base;
+
+                if (c >= 'A' && c <= 'Z')
+                        c = (char)(c - 'A' + 'a');
+                name[n++] = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ? c : '-';
+        }
+        name[n] = '\0';
+        snprintf(buf, 65, "%s", n ? name : "plugin");
+        for (unsigned i = 2; supervisor_unit(s, buf) && i < 1000; i++)
+                snprintf(buf, 65, "%s-%u", n ? name : "plugin", i);
+}
+
+static void refuse_folder(struct supervisor *s, const char *dir, enum plugin_error error,
+                          const char *words)
+{
+        char name[65];
+        struct unit *u;
+
+        name_of_folder(s, dir, name);
+        if (s->o.only && strcmp(name, s->o.only))
+                return;
+        u = add_unit(s, name, dir);
+        if (u)
+                unit_load(u, NULL, error, words);
+}
+
+static void find_plugin(struct supervisor *s, const char *dir)
+{
+        scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
+        struct unit *u = unit_in(s, dir);
+        char words[300];
+        struct err e;
+
+        if (u)
+                return;
+        if (plugin_manifest_load(dir, &m, &e) < 0) {
+                refuse_folder(s, dir, PLUGIN_ERROR_MANIFEST, e.msg);
+                return;
+        }
+        if (s->o.only && strcmp(m->name, s->o.only))
+                return;
+        for (size_t i = 0; i < s->config->n_plugins; i++)
+                if (s->config->plugins[i].disabled && !strcmp(s->config->plugins[i].name, m->name))
+                        return;
+        u = supervisor_unit(s, m->name);
+        if (u) {
+                snprintf(words, sizeof words, "the name '%s' is taken by the plugin in %.180s",
+                         m->name, u->dir);
+                refuse_folder(s, dir, PLUGIN_ERROR_VALIDATION, words);
+                return;
+        }
+        u = add_unit(s, m->name, dir);
+        if (u)
+                unit_load(u, take_ptr(m), PLUGIN_ERROR_NONE, NULL);
+}
+
+static bool has_manifest(const char *dir)
+{
+        char path[PATH_MAX];
+        int n = snprintf(path, sizeof path, "%s/" PLUGIN_MANIFEST_FILE, dir);
+
+        return n > 0 && (size_t)n < sizeof path && access(path, F_OK) == 0;
+}
+
+static int visible(const struct dirent *d)
+{
+        return d->d_name[0] != '.';
+}
+
+static void scan_folder(struct supervisor *s, const char *root, const char *name)
+{
+        char path[PATH_MAX];
+        int n = snprintf(path, sizeof path, "%s/%s", root, name);
+        scoped(free) char *real = NULL;
+
+        if (n <= 0 || (size_t)n >= sizeof path)
+                return;
+        real = realpath(path, NULL);
+        if (real && has_manifest(real))
+                find_plugin(s, real);
+}
+
+int supervisor_scan(struct supervisor *s, const char *dir, struct err *e)
+{
+        scoped(free) char *root = realpath(dir, NULL);
+        struct dirent **entries = NULL;
+        struct unit *u;
+        int n, total = 0;
+
+        if (!root)
+                return err_set_errno(e, -errno, "plugins folder %s", dir);
+        if (has_manifest(root)) {
+                find_plugin(s, root);
+        } else {
+                n = scandir(root, &entries, visible, alphasort);
+                if (n < 0)
+                        return err_set_errno(e, -errno, "plugins folder %s", dir);
+                for (int i = 0; i < n; i++) {
+                        scan_folder(s, root, entries[i]->d_name);
+                        free(entries[i]);
+                }
+                free(entries);
+        }
+        TAILQ_FOREACH(u, &s->units, link)
+                total += !u->gone;
+        return total;
+}
+
+/* --- asking --- */
+
+char **supervisor_pending(struct supervisor *s, size_t *ret_n)
+{
+        struct unit *u;
+        size_t n = 0, bytes = 0;
+        char **list, *text;
+
+        TAILQ_FOREACH(u, &s->units, link) {
+                if (u->gone || !unit_is_pending(u))
+                        continue;
+                n++;
+                bytes += strlen(u->name) + strlen(plugin_loader_step_words(u->loader.step)) + 4;
+        }
+        list = calloc(1, (n + 1) * sizeof *list + bytes);
+        if (!list)
+                return NULL;
+        text = (char *)(list + n + 1);
+        n = 0;
+        TAILQ_FOREACH(u, &s->units, link) {
+                if (u->gone || !unit_is_pending(u))
+                        continue;
+                list[n++] = text;
+                text += sprintf(text, "%s: %s", u->name, plugin_loader_step_words(u->loader.step)) + 1;
+        }
+        *ret_n = n;
+        return list;
+}
+
+const struct plugin_manifest *supervisor_manifest(struct supervisor *s, const char *name)
+{
+        struct unit *u = supervisor_unit(s, name);
+
+        return u && u->release ? u->release->manifest : NULL;
+}
+
+struct plugin_log *supervisor_log(struct supervisor *s, const char *name)
+{
+        struct unit *u = supervisor_unit(s, name);
+
+        return u ? &u->log : NULL;
+}
+
+void supervisor_refresh(struct supervisor *s, const char *name)
+{
+        int64_t now = clock_mono_ns();
+        struct unit *u;
+
+        TAILQ_FOREACH(u, &s->units, link)
+                if (!u->gone && (!name || !strcmp(name, u->name)) &&
+                    now - u->refreshed_ns >= USAGE_FRESH_NS)
+                        unit_refresh(u, now);
+}
+
+/* --- reloading --- */
+
+int supervisor_reload(struct supervisor *s, const char *name, void (*done)(void *ctx), void *ctx)
+{
+        struct unit *u = supervisor_unit(s, name);
+        int r;
+
+        if (!u)
+                return 1;
+        r = unit_when_settled(u, done, ctx);
+        if (r < 0)
+                return r;
+        log_write(s->o.log, LOG_LEVEL_INFO, "plugin %s: reload", u->name);
+        unit_reload(u);
+        return 0;
+}
+
+static bool is_settled(const struct supervisor *s)
+{
+        const struct unit *u;
+
+        TAILQ_FOREACH(u, &s->units, link)
+                if (!u->gone && unit_is_pending(u))
+                        return false;
+        return true;
+}
+
+void supervisor_settled(struct supervisor *s)
+{
+        TAILQ_HEAD(, settle_wait) now = TAILQ_HEAD_INITIALIZER(now);
+        struct settle_wait *w;
+
+        if (s->closing || !is_settled(s))
+                return;
+        TAILQ_CONCAT(&now, &s->settle_waits, link);
+        while ((w = TAILQ_FIRST(&now))) {
+                TAILQ_REMOVE(&now, w, link);
+                w->fn(w->ctx);
+                free(w);
+        }
+}
+
+int supervisor_when_settled(struct supervisor *s, void (*done)(void *ctx), void *ctx)
+{
+        struct settle_wait *w;
+
+        if (is_settled(s)) {
+                done(ctx);
+                return 0;
+        }
+        w = malloc(sizeof *w);
+        if (!w)
+                return -ENOMEM;
+        *w = (struct settle_wait){.fn = done, .ctx = ctx};
+        TAILQ_INSERT_TAIL(&s->settle_waits, w, link);
+        return 0;
+}
+
+/* Gone, or under another name: found again by the scan. */
+static void retire_vanished(struct supervisor *s)
+{
+        struct unit *u;
+
+        TAILQ_FOREACH(u, &s->units, link) {
+                scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
+                struct err e;
+
+                if (u->gone)
+                        continue;
+                if (!has_manifest(u->dir) ||
+                    (plugin_manifest_load(u->dir, &m, &e) == 0 && strcmp(m->name, u->name)))
+                        unit_retire(u);
+        }
+}
+
+int supervisor_reload_all(struct supervisor *s, void (*done)(void *ctx), void *ctx, struct err *e)
+{
+        struct unit *u, *last;
+        int r = 0;
+
+        retire_vanished(s);
+        last = TAILQ_LAST(&s->units, unit_list);
+        for (char **dir = s->config->plugin_dirs; *dir && r >= 0; dir++)
+                r = supervisor_scan(s, *dir, e);
+        if (r < 0)
+                return r;
+        /* Those that were there before; the scan has begun the new ones. */
+        for (u = last ? TAILQ_FIRST(&s->units) : NULL; u; u = u == last ? NULL : TAILQ_NEXT(u, link))
+                if (!u->gone)
+                        unit_reload(u);
+        r = supervisor_when_settled(s, done, ctx);
+        return r < 0 ? err_set_errno(e, r, "wait for the plugins") : 0;
+}
+
+void supervisor_forget(struct supervisor *s, void *ctx)
+{
+        struct settle_wait *w, *next_wait;
+        struct unit_waiter *v, *next_waiter;
+        struct unit *u;
+
+        for (w = TAILQ_FIRST(&s->settle_waits); w; w = next_wait) {
+                next_wait = TAILQ_NEXT(w, link);
+                if (w->ctx == ctx) {
+                        TAILQ_REMOVE(&s->settle_waits, w, link);
+                        free(w);
+                }
+        }
+        TAILQ_FOREACH(u, &s->units, link)
+                for (v = TAILQ_FIRST(&u->waiters); v; v = next_waiter) {
+                        next_waiter = TAILQ_NEXT(v, link);
+                        if (v->own && v->ctx == ctx) {
+                                TAILQ_REMOVE(&u->waiters, v, link);
+                                free(v);
+                        }
+                }
+}
+
+/* --- the end --- */
+
+void supervisor_drain(struct supervisor *s)
+{
+        s->draining = true;
+}
+
+bool supervisor_is_drained(const struct supervisor *s)
+{
+        return s->draining && s->calls == 0;
+}

@@ -1,0 +1,102 @@
+/* unit.h -- one plugin over its generations: loading, its instances, its queue, its restarts.
+ * Knows: instances, the loader, the tool runner.   May not know: HTTP.
+ * Threads: the loop's.     Owns: instances, releases, the log. */
+#ifndef FORGESYTE_HOST_UNIT_H
+#define FORGESYTE_HOST_UNIT_H
+
+#include "host/instance.h"
+#include "host/supervisor.h"
+#include "loader/plugin_loader.h"
+
+/* A manifest with the generation that runs it; calls keep it alive. */
+struct release {
+        unsigned refs;
+        uint32_t generation;
+        struct plugin_manifest *manifest;
+};
+struct release *release_ref(struct release *r);
+void release_unref(struct release *r);
+
+struct unit_waiter {
+        TAILQ_ENTRY(unit_waiter) link;
+        void (*fn)(void *ctx);
+        void *ctx;
+        bool own; /* malloc'ed by unit_when_settled: freed after fn */
+};
+
+struct unit {
+        TAILQ_ENTRY(unit) link;
+        struct supervisor *s;
+        char name[65];
+        char *dir;
+        bool gone; /* its folder vanished; only kept until the end */
+        struct release *release;  /* the current generation's; NULL: no manifest */
+        struct plugin_loader loader;
+        bool usable; /* the current generation was INITIALIZED and has not failed */
+        enum lifecycle_state announced;
+        TAILQ_HEAD(, instance) instances; /* of all generations */
+        struct tool_queue queue;
+        struct plugin_log log;
+        struct restart_policy restart, respawn;
+        struct loop_timer restart_timer, respawn_timer;
+        unsigned missing; /* instances to be started when respawn_timer fires */
+        TAILQ_HEAD(, unit_waiter) waiters;
+        int64_t refreshed_ns;
+};
+
+struct unit *unit_new(struct supervisor *s, const char *name, const char *dir);
+void unit_free(struct unit *u);
+
+/* Begins a generation with this manifest, or with a refusal. */
+void unit_load(struct unit *u, struct plugin_manifest *take_m, enum plugin_error error,
+               const char *refusal);
+/* Reads the manifest anew and begins a generation; a load under way is given up for it. */
+void unit_reload(struct unit *u);
+void unit_retire(struct unit *u); /* its folder is gone */
+/* No more calls: queued and waiting ones end with these words. */
+void unit_close(struct unit *u, const char *words);
+bool unit_is_pending(const struct unit *u);
+
+/* fn is called once when no load is under way. The waiter is the caller's. */
+void unit_wait(struct unit *u, struct unit_waiter *w, void (*fn)(void *ctx), void *ctx);
+/* -ENOMEM. */
+int unit_when_settled(struct unit *u, void (*fn)(void *ctx), void *ctx) must_check;
+
+/* Gives queued calls to free instances. */
+void unit_pump(struct unit *u);
+/* A call's outcome fails the plugin (under "on_error": "fail"): BROKE, before the client hears of it. */
+void unit_note_outcome(struct unit *u, struct release *of, const struct tool_outcome *o);
+/* Tells the world when the state has changed. */
+void unit_announce(struct unit *u);
+void unit_refresh(struct unit *u, int64_t now_ns);
+
+/* host_call's side of an instance's events (host/call.c). */
+void host_call_result(struct tool_call *call, uint8_t *take_payload, size_t n);
+void host_call_finish(struct tool_call *call, struct tool_outcome *o);
+/* The queued call must be checked against the current release: true when it may go on; false: it has
+ * ended. */
+bool host_call_adopt(struct tool_call *call, struct release *r);
+/* It was handed over: its execution deadline. */
+int64_t host_call_dispatched(struct tool_call *call, int64_t now_ns);
+/* What unit and call need of the supervisor. */
+struct supervisor {
+        struct supervisor_options o;
+        const struct host_config *config;
+        struct sandbox_runner *runner;
+        struct plugin_registry *registry;
+        TAILQ_HEAD(unit_list, unit) units;
+        unsigned calls; /* under way */
+        bool draining;
+        bool closing;
+        TAILQ_HEAD(, settle_wait) settle_waits;
+};
+struct settle_wait {
+        TAILQ_ENTRY(settle_wait) link;
+        void (*fn)(void *ctx);
+        void *ctx;
+};
+struct unit *supervisor_unit(struct supervisor *s, const char *name);
+void supervisor_settled(struct supervisor *s); /* a unit's load has ended */
+void supervisor_emit(struct supervisor *s, const struct supervisor_event *event);
+
+#endif

@@ -1,0 +1,117 @@
+#include "host/unit_box.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROBE_SECONDS 30
+
+const char *unit_box_dir(const struct unit *u)
+{
+        bool tree = supervisor_isolation(u->s)->namespaces & ISOLATION_NS_MOUNT;
+
+        return tree ? SANDBOX_PLUGIN_DIR : u->dir;
+}
+
+const char *unit_box_python(const struct unit *u)
+{
+        const struct host_config *c = u->s->config;
+
+        for (size_t i = 0; i < c->n_plugins; i++)
+                if (!strcmp(c->plugins[i].name, u->name) && c->plugins[i].python)
+                        return c->plugins[i].python;
+        return c->python;
+}
+
+static int add_env(struct sandbox_policy *p, const char *pair)
+{
+        const char *eq = strchr(pair, '=');
+        scoped(free) char *key = eq ? mem_dup0(pair, (size_t)(eq - pair)) : NULL;
+
+        return key ? sandbox_policy_add_env(p, key, eq + 1) : -ENOMEM;
+}
+
+static int fill_policy(struct unit *u, struct sandbox_policy *p)
+{
+        const struct plugin_manifest *m = u->release->manifest;
+        int r;
+
+        snprintf(p->name, sizeof p->name, "%s", u->name);
+        p->memory_bytes = m->limits.memory_bytes;
+        p->network = m->network;
+        p->gpu = m->requires_gpu;
+        p->min_level = u->s->config->min_isolation;
+        r = sandbox_policy_set_plugin_dir(p, u->dir);
+        for (char **path = m->read; *path && r == 0; path++)
+                r = sandbox_policy_add_bind(p, *path, NULL, false, true);
+        for (char **path = m->write; *path && r == 0; path++)
+                r = sandbox_policy_add_bind(p, *path, NULL, true, true);
+        for (char **pair = m->env; *pair && r == 0; pair++)
+                r = add_env(p, *pair);
+        return r;
+}
+
+int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err *e)
+{
+        const struct plugin_limits *limits = &u->release->manifest->limits;
+        scoped(sandbox_policy) struct sandbox_policy policy;
+        struct instance_options o = {.owner = &unit_instance_owner,
+                                     .ctx = u,
+                                     .loop = u->s->o.loop,
+                                     .log = &u->log,
+                                     .probe = probe,
+                                     .generation = u->release->generation,
+                                     .max_output = (uint32_t)u->s->config->max_output_bytes,
+                                     .timeout_seconds = limits->timeout_seconds,
+                                     .memory_bytes = limits->memory_bytes,
+                                     .boot_seconds =
+                                         probe ? PROBE_SECONDS : limits->load_timeout_seconds};
+        int r;
+
+        sandbox_policy_init(&policy);
+        r = fill_policy(u, &policy);
+        if (r < 0)
+                return err_set_errno(e, r, "describe the box of %s", u->name);
+        return instance_start(u->s->runner, &policy, &o, ret, e);
+}
+
+static int load_payload(const struct unit *u, struct str *to)
+{
+        const struct plugin_manifest *m = u->release->manifest;
+        scoped(free) struct wire_model *models = calloc(m->n_models + 1, sizeof *models);
+        scoped(str) struct str paths = {0};
+        struct wire_load load = {.runtime = wire_str_of(m->runtime == PLUGIN_RUNTIME_PYTHON
+                                                            ? "python"
+                                                            : "native"),
+                                 .plugin = wire_str_of(m->name),
+                                 .dir = wire_str_of(unit_box_dir(u)),
+                                 .entrypoint = wire_str_of(m->entrypoint),
+                                 .models = models,
+                                 .n_models = (uint16_t)m->n_models};
+        size_t at = 0;
+
+        if (!models)
+                return -ENOMEM;
+        for (size_t i = 0; i < m->n_models; i++)
+                str_addf(&paths, "%s/%s", unit_box_dir(u), m->models[i].path);
+        if (paths.bad)
+                return -ENOMEM;
+        for (size_t i = 0; i < m->n_models; i++) {
+                size_t len = strlen(unit_box_dir(u)) + 1 + strlen(m->models[i].path);
+
+                models[i].name = wire_str_of(m->models[i].name);
+                models[i].path = (struct wire_str){paths.data + at, (uint32_t)len};
+                at += len;
+        }
+        wire_encode_load(to, &load);
+        return to->bad ? -ENOMEM : 0;
+}
+
+int unit_box_payload(struct unit *u, const struct instance *i, enum wire_type type, struct str *to)
+{
+        if (type == WIRE_LOAD)
+                return load_payload(u, to);
+        if (type == WIRE_CHECK && i->probe)
+                dependency_checker_encode(&u->loader.plan, to);
+        return to->bad ? -ENOMEM : 0;
+}

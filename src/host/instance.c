@@ -237,9 +237,12 @@ static void on_hello_frame(struct instance *i, const struct wire_frame *f)
 
 static void on_meta_frame(struct instance *i, const struct wire_frame *f)
 {
+        struct wire_str json;
         struct err e;
 
-        if (i->owner->meta(i, (const char *)f->payload, f->header.len, &e) < 0)
+        if (wire_decode_meta(f->payload, f->header.len, &json, &e) < 0)
+                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        else if (i->owner->meta(i, json.p, json.len, &e) < 0)
                 break_rule(i, PLUGIN_ERROR_VALIDATION, e.msg);
 }
 

@@ -1,0 +1,322 @@
+/* Every message of docs/PROTOCOL.md: there and back, cut anywhere, and each of its rules broken. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "../fuzz/wire_codecs.h"
+#include "../support/test.h"
+#include "fail_alloc.h"
+#include "wire/wire_frame.h"
+
+#define STR(literal)                                                                               \
+        {                                                                                          \
+                literal, sizeof(literal) - 1                                                       \
+        }
+
+/* --- one good sample of each, in the order of wire_codecs ------------------------------------- */
+
+static struct wire_model models[] = {{STR("eng"), STR("/m/eng")}, {STR("deu"), STR("/m/deu")}};
+static struct wire_scalar scalars[] = {
+    {.name = STR("b"), .type = WIRE_BOOL, .b = true},
+    {.name = STR("i"), .type = WIRE_INT, .i = -2},
+    {.name = STR("d"), .type = WIRE_NUMBER, .d = 0.5},
+    {.name = STR("s"), .type = WIRE_STRING, .s = STR("caf\xc3\xa9")},
+};
+static const uint8_t bytes[] = {0, 1, 2, 0xff, 0};
+static struct wire_blob blobs[] = {
+    {.name = STR("image"), .content_type = STR("image/png"), .data = bytes, .size = 5},
+    {.name = STR("none"), .content_type = STR(""), .data = bytes, .size = 0},
+};
+static struct wire_check checks[] = {
+    {WIRE_CHECK_MODEL, STR("/plugin/a.pt"), STR("00ff")},
+    {200, STR(""), STR("")},
+};
+static struct wire_verdict verdicts[] = {{WIRE_CHECK_OK, STR("")}, {WIRE_CHECK_BROKEN, STR("cut")}};
+
+static void add_sample(size_t codec, struct str *to)
+{
+        switch (codec) {
+        case 0:
+                wire_encode_hello(to, &(struct wire_hello){1, 1, UINT64_C(1) << 40});
+                return;
+        case 1:
+                wire_encode_hello_ok(to, &(struct wire_hello_ok){1, 2});
+                return;
+        case 2:
+                wire_encode_load(to, &(struct wire_load){STR("native"), STR("ocr"), STR("/plugin"),
+                                                         STR("ocr.so"), models, 2});
+                return;
+        case 3:
+                wire_encode_meta(to, (struct wire_str)STR("{\"tools\":[]}"));
+                return;
+        case 4:
+                wire_encode_error(to, &(struct wire_error){WIRE_ERROR_ABI, STR("AbiMismatch"),
+                                                           STR("wants ABI 999"), STR("")});
+                return;
+        case 5:
+                wire_join_call(to,
+                               &(struct wire_call){STR("greet"), STR("{}"), scalars, 4, blobs, 2});
+                return;
+        case 6:
+                wire_encode_result(to, &(struct wire_result){STR("{\"a\":1}"), blobs, 2});
+                return;
+        case 7:
+                wire_encode_progress(to, &(struct wire_progress){0.25, 1});
+                return;
+        case 8:
+                wire_encode_log(to, &(struct wire_log){2, STR("words")});
+                return;
+        case 9:
+                wire_encode_check_list(
+                    to, &(struct wire_check_list){STR("python3"), STR("/plugin"), checks, 2});
+                return;
+        case 10:
+                wire_encode_report(to, &(struct wire_report){verdicts, 2});
+                return;
+        }
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static void test_each_message_comes_back_as_it_was(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < WIRE_CODECS; i++) {
+                scoped(str) struct str sample = {0}, again = {0};
+                struct err e = {0};
+
+                add_sample(i, &sample);
+                assert_false(sample.bad);
+                if (wire_codecs[i].recode((uint8_t *)sample.data, sample.len, &again, &e) != 0)
+                        fail_msg("%s: %s", wire_codecs[i].name, e.msg);
+                assert_int_equal(again.len, sample.len);
+                assert_memory_equal(again.data, sample.data, sample.len);
+        }
+}
+
+static void test_each_message_cut_anywhere_is_refused(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < WIRE_CODECS; i++) {
+                scoped(str) struct str sample = {0};
+
+                add_sample(i, &sample);
+                for (size_t n = 0; n < sample.len; n++) {
+                        /* A copy of exactly n bytes, so that a sanitizer sees a read behind it. */
+                        scoped(free) uint8_t *copy = malloc(n ? n : 1);
+                        scoped(str) struct str again = {0};
+                        struct err e = {0};
+
+                        memcpy(copy, sample.data, n);
+                        assert_int_equal(wire_codecs[i].recode(copy, n, &again, &e), -EBADMSG);
+                        assert_memory_equal(e.msg, wire_codecs[i].name,
+                                            strlen(wire_codecs[i].name));
+                }
+        }
+}
+
+static void test_each_message_refuses_a_byte_too_many(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < WIRE_CODECS; i++) {
+                scoped(str) struct str sample = {0}, again = {0};
+                struct err e = {0};
+
+                add_sample(i, &sample);
+                str_addc(&sample, '\0');
+                assert_int_equal(
+                    wire_codecs[i].recode((uint8_t *)sample.data, sample.len, &again, &e),
+                    -EBADMSG);
+                assert_non_null(strstr(e.msg, "bytes are left over"));
+        }
+}
+
+static void test_nth_allocation_failure_is_reported_and_leaks_nothing(void **state)
+{
+        static const int arrays[WIRE_CODECS] = {[2] = 1, [5] = 2, [6] = 1, [9] = 1, [10] = 1};
+
+        (void)state;
+        for (size_t i = 0; i < WIRE_CODECS; i++) {
+                scoped(str) struct str sample = {0};
+
+                add_sample(i, &sample);
+                for (int nth = 1; nth <= arrays[i]; nth++) {
+                        scoped(str) struct str again = {0};
+                        struct err e = {0};
+                        int r;
+
+                        fail_alloc_at(nth);
+                        r = wire_codecs[i].recode((uint8_t *)sample.data, sample.len, &again, &e);
+                        fail_alloc_at(0);
+                        assert_int_equal(r, -ENOMEM);
+                }
+        }
+}
+
+static void test_encoders_tell_of_missing_memory(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < WIRE_CODECS; i++) {
+                scoped(str) struct str to = {0};
+
+                fail_alloc_at(1);
+                add_sample(i, &to);
+                fail_alloc_at(0);
+                assert_true(to.bad);
+        }
+}
+
+/* --- single rules ----------------------------------------------------------------------------- */
+
+/* Sample `codec`, its byte `at` set to `value`: refused with these words. */
+static void refuse_changed(size_t codec, size_t at, uint8_t value, const char *words)
+{
+        scoped(str) struct str sample = {0}, again = {0};
+        struct err e = {0};
+
+        add_sample(codec, &sample);
+        sample.data[at] = (char)value;
+        assert_int_equal(wire_codecs[codec].recode((uint8_t *)sample.data, sample.len, &again, &e),
+                         -EBADMSG);
+        if (!strstr(e.msg, words))
+                fail_msg("\"%s\" does not say \"%s\"", e.msg, words);
+}
+
+static void test_text_is_utf8_without_nul(void **state)
+{
+        (void)state;
+        refuse_changed(3, 4, 0xff, "META: a text is not UTF-8");
+        refuse_changed(3, 4, 0x00, "META: a text contains NUL");
+        refuse_changed(8, 9, 0xc3, "LOG: a text is not UTF-8");
+        refuse_changed(2, 4, 0xed, "LOAD: a text is not UTF-8");
+}
+
+static void test_enums_name_what_there_is(void **state)
+{
+        (void)state;
+        refuse_changed(4, 0, 4, "ERROR: an unknown kind");
+        refuse_changed(8, 0, 4, "LOG: an unknown level");
+        refuse_changed(10, 2, 4, "REPORT: an unknown status");
+        /* CALL: str "greet", str "{}", u16 4, str "b", then its type and value. */
+        refuse_changed(5, 9 + 6 + 2 + 5, 0, "CALL: an unknown type of argument");
+        refuse_changed(5, 9 + 6 + 2 + 5, 5, "CALL: an unknown type of argument");
+        refuse_changed(5, 9 + 6 + 2 + 6, 2, "CALL: a bool that is neither 0 nor 1");
+}
+
+static void test_numbers_are_finite(void **state)
+{
+        static const double bad[] = {NAN, INFINITY, -INFINITY};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                scoped(str) struct str to = {0};
+                struct wire_progress m;
+                struct err e = {0};
+
+                wire_encode_progress(&to, &(struct wire_progress){1, bad[i]});
+                assert_int_equal(wire_decode_progress((uint8_t *)to.data, to.len, &m, &e),
+                                 -EBADMSG);
+                assert_string_equal(e.msg, "PROGRESS: a number is not finite");
+        }
+}
+
+static void test_lying_counts_are_refused_before_memory_is_spent(void **state)
+{
+        static const uint8_t report[] = {0xff, 0xff, 0, 0, 0, 0, 0};
+        static const uint8_t result[] = {0, 0, 0, 0, 0xff, 0xff, 1, 2, 3};
+        struct wire_report m;
+        struct wire_result n;
+        struct err e = {0};
+        size_t before = alloc_count;
+
+        (void)state;
+        assert_int_equal(wire_decode_report(report, sizeof report, &m, &e), -EBADMSG);
+        assert_string_equal(e.msg, "REPORT: a count is larger than what follows");
+        assert_int_equal(wire_decode_result(result, sizeof result, &n, &e), -EBADMSG);
+        assert_string_equal(e.msg, "RESULT: a count is larger than what follows");
+        assert_int_equal(alloc_count, before);
+}
+
+static void test_lying_lengths_are_refused(void **state)
+{
+        (void)state;
+        refuse_changed(3, 3, 0xff, "META: a length points behind its end");
+        refuse_changed(8, 1, 6, "LOG: a length points behind its end");
+        refuse_changed(6, 4 + 7 + 2 + 4 + 5 + 4 + 9 + 3, 0x80, "RESULT: a length points behind");
+}
+
+static void test_refused_messages_leave_the_result_alone(void **state)
+{
+        struct wire_call m = {.n_blobs = 77};
+        struct err e;
+
+        (void)state;
+        assert_int_equal(wire_decode_call((const uint8_t *)"", 0, &m, &e), -EBADMSG);
+        assert_int_equal(m.n_blobs, 77);
+}
+
+static void test_call_is_gathered_around_its_bytes(void **state)
+{
+        struct wire_call m = {STR("greet"), STR("{}"), scalars, 4, blobs, 2};
+        scoped(str) struct str pieces = {0};
+        size_t cuts[3];
+        uint32_t len;
+
+        (void)state;
+        str_adds(&pieces, "before");
+        len = wire_encode_call(&pieces, &m, cuts);
+        assert_int_equal(cuts[2], pieces.len);
+        assert_int_equal(len, pieces.len - 6 + 5);
+        /* Each piece ends with the length of the bytes that follow it. */
+        assert_int_equal(pieces.data[cuts[0] - 4], 5);
+        assert_int_equal(pieces.data[cuts[1] - 4], 0);
+        assert_int_equal(cuts[1], cuts[2]);
+}
+
+static void test_call_above_the_cap_is_told(void **state)
+{
+        struct wire_blob huge[] = {{.name = STR("x"), .data = bytes, .size = WIRE_MAX_CALL}};
+        struct wire_call m = {.tool = STR("t"), .json = STR("{}"), .blobs = huge, .n_blobs = 1};
+        scoped(str) struct str pieces = {0};
+        size_t cuts[2];
+
+        (void)state;
+        assert_int_equal(wire_encode_call(&pieces, &m, cuts), 0);
+        assert_false(pieces.bad);
+        huge[0].size = UINT32_MAX;
+        assert_int_equal(wire_encode_call(&pieces, &m, cuts), 0);
+}
+
+static void test_scalar_of_no_type_is_not_sent(void **state)
+{
+        struct wire_scalar none[] = {{.name = STR("x")}};
+        struct wire_call m = {.tool = STR("t"), .json = STR("{}"), .scalars = none, .n_scalars = 1};
+        scoped(str) struct str pieces = {0};
+        size_t cuts[1];
+
+        (void)state;
+        assert_int_equal(wire_encode_call(&pieces, &m, cuts), 0);
+        assert_true(pieces.bad);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_each_message_comes_back_as_it_was),
+            cmocka_unit_test(test_each_message_cut_anywhere_is_refused),
+            cmocka_unit_test(test_each_message_refuses_a_byte_too_many),
+            cmocka_unit_test(test_nth_allocation_failure_is_reported_and_leaks_nothing),
+            cmocka_unit_test(test_encoders_tell_of_missing_memory),
+            cmocka_unit_test(test_text_is_utf8_without_nul),
+            cmocka_unit_test(test_enums_name_what_there_is),
+            cmocka_unit_test(test_numbers_are_finite),
+            cmocka_unit_test(test_lying_counts_are_refused_before_memory_is_spent),
+            cmocka_unit_test(test_lying_lengths_are_refused),
+            cmocka_unit_test(test_refused_messages_leave_the_result_alone),
+            cmocka_unit_test(test_call_is_gathered_around_its_bytes),
+            cmocka_unit_test(test_call_above_the_cap_is_told),
+            cmocka_unit_test(test_scalar_of_no_type_is_not_sent),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

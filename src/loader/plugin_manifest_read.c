@@ -90,8 +90,9 @@ const char *manifest_shown(const char *text, char *buf)
         return buf;
 }
 
-static int printf_like(3, 0)
-    complain(const struct manifest_at *at, const char *below, const char *fmt, va_list ap)
+/* `owner` is whom the words are about, and they stand at the line of what is `below` `at`. */
+static int printf_like(4, 0) complain(const struct manifest_at *owner, const struct manifest_at *at,
+                                      const char *below, const char *fmt, va_list ap)
 {
         char pointer[1024], path[200], what[ERR_MSG_MAX];
         const struct manifest_source *source = at->source;
@@ -99,7 +100,7 @@ static int printf_like(3, 0)
         vsnprintf(what, sizeof what, fmt, ap);
         pointer_to(at, pointer, sizeof pointer);
         append(pointer, sizeof pointer, below);
-        path_to(at, path, sizeof path);
+        path_to(owner, path, sizeof path);
         return err_set(source->e, -EINVAL, "line %d: %s%s%s",
                        json_line_of(source->text, source->n, pointer), path, *path ? ": " : "",
                        what);
@@ -111,7 +112,7 @@ int manifest_complain(const struct manifest_at *at, const char *fmt, ...)
         int r;
 
         va_start(ap, fmt);
-        r = complain(at, "", fmt, ap);
+        r = complain(at, at, "", fmt, ap);
         va_end(ap);
         return r;
 }
@@ -122,7 +123,7 @@ int manifest_complain_below(const struct manifest_at *at, const char *pointer, c
         int r;
 
         va_start(ap, fmt);
-        r = complain(at, pointer, fmt, ap);
+        r = complain(at, at, pointer, fmt, ap);
         va_end(ap);
         return r;
 }
@@ -147,21 +148,44 @@ struct manifest_at manifest_item(const struct manifest_at *at, size_t index)
 
 #define KEYS_MAX 32
 
-static int complain_unknown(const struct manifest_at *at, const struct manifest_key *keys,
-                            size_t n_keys)
+/* About the object that has the member `at`, at the member's line. */
+static int printf_like(2, 3) complain_of_member(const struct manifest_at *at, const char *fmt, ...)
 {
-        char shown[MANIFEST_SHOWN_SIZE];
+        va_list ap;
+        int r;
+
+        va_start(ap, fmt);
+        r = complain(at->up, at, "", fmt, ap);
+        va_end(ap);
+        return r;
+}
+
+/* The known key that was meant: the nearest one, or else one that begins so ("timeout"). */
+static const char *meant(const char *key, const struct manifest_key *keys, size_t n_keys)
+{
         const char *names[KEYS_MAX], *nearest;
 
         n_keys = MIN_OF(n_keys, (size_t)KEYS_MAX);
         for (size_t i = 0; i < n_keys; i++)
                 names[i] = keys[i].name;
-        nearest = str_nearest(at->key, names, n_keys);
+        nearest = str_nearest(key, names, n_keys);
+        for (size_t i = 0; i < n_keys && !nearest; i++)
+                if (strlen(key) > 2 && strncmp(names[i], key, strlen(key)) == 0)
+                        nearest = names[i];
+        return nearest;
+}
+
+static int complain_unknown(const struct manifest_at *at, const struct manifest_key *keys,
+                            size_t n_keys)
+{
+        const char *known = meant(at->key, keys, n_keys);
+        char shown[MANIFEST_SHOWN_SIZE];
+
         manifest_shown(at->key, shown);
-        if (nearest)
-                return manifest_complain(at, "unknown key \"%s\"; did you mean \"%s\"?", shown,
-                                         nearest);
-        return manifest_complain(at, "unknown key \"%s\"", shown);
+        if (known)
+                return complain_of_member(at, "unknown key \"%s\"; did you mean \"%s\"?", shown,
+                                          known);
+        return complain_of_member(at, "unknown key \"%s\"", shown);
 }
 
 static int read_member(const struct manifest_at *at, const struct manifest_key *keys, size_t n_keys,

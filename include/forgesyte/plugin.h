@@ -95,7 +95,8 @@ FORGE_EXPORT const char *forge_call_json(const struct forge_call *call, size_t *
  * NULL when it was not given; an empty one is not NULL and has size 0. */
 FORGE_EXPORT const void *forge_call_bytes(const struct forge_call *call, const char *name,
                                           size_t *ret_size);
-/* Top-level arguments by name; `fallback` when absent or of another type. */
+/* Top-level arguments by name; `fallback` when absent or of another type. A whole number is one to both
+ * forge_call_int and forge_call_number, however it was written. */
 FORGE_EXPORT const char *forge_call_string(const struct forge_call *call, const char *name,
                                            const char *fallback);
 FORGE_EXPORT int64_t forge_call_int(const struct forge_call *call, const char *name,
@@ -107,18 +108,22 @@ FORGE_EXPORT bool forge_call_bool(const struct forge_call *call, const char *nam
 FORGE_EXPORT const char *forge_call_tool(const struct forge_call *call);
 
 /* ---- the answer: everything given is copied ----------------------------------------------------
- * Each returns 0, or -1 when there is no memory or the answer is larger than the host takes. */
+ * Each returns 0, or -1 when there is no memory, the answer is larger than the host takes, a text is not
+ * UTF-8 or a number not finite. A plugin that goes on and returns 0 gets the client OutputTooLarge or
+ * InvalidOutput, unless forge_call_result_json then replaced what was unfit. */
 
 /* The whole result as JSON text (any value, UTF-8). Replaces what was set before. */
 FORGE_EXPORT int forge_call_result_json(struct forge_call *call, const char *json, size_t size);
-/* Members of the result object, for results that need no JSON library. */
+/* Members of the result object, for results that need no JSON library: of a new one, or of the object
+ * that forge_call_result_json has set. Each name once; a NULL value is null. */
 FORGE_EXPORT int forge_call_result_string(struct forge_call *call, const char *name,
                                           const char *value);
 FORGE_EXPORT int forge_call_result_int(struct forge_call *call, const char *name, int64_t value);
 FORGE_EXPORT int forge_call_result_number(struct forge_call *call, const char *name, double value);
 FORGE_EXPORT int forge_call_result_bool(struct forge_call *call, const char *name, bool value);
 /* Bytes: they reach HTTP clients as {"content_type": ..., "base64": ...} in the member `name`.
- * May be combined with an object set by forge_call_result_json. */
+ * May be combined with an object set by forge_call_result_json. content_type NULL:
+ * application/octet-stream. */
 FORGE_EXPORT int forge_call_result_bytes(struct forge_call *call, const char *name,
                                          const char *content_type, const void *data, size_t size);
 

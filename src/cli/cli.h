@@ -11,9 +11,9 @@ enum cli_exit {
         CLI_OK = 0,
         CLI_FAILURE = 1,
         CLI_USAGE = 2,
-        CLI_PLUGIN = 3,  /* plugin failed or unavailable */
+        CLI_PLUGIN = 3, /* plugin failed or unavailable */
         CLI_TIMEOUT = 4,
-        CLI_TOOL = 5,    /* the tool reported an error */
+        CLI_TOOL = 5, /* the tool reported an error */
         CLI_CONFIG = 78,
 };
 

@@ -51,6 +51,9 @@ static int show(const struct client *c, const struct client_reply *reply)
 
 /* ---- -f ---- */
 
+/* The host's heartbeat comes every 15 s. */
+#define FOLLOW_IDLE_MS 60000
+
 struct follow {
         const struct cli_flags *flags;
         struct sse sse;
@@ -92,6 +95,7 @@ static int follow(const struct client *c, const char *path)
                                               .path = path,
                                               .token = c->token,
                                               .answer_max = UINT64_MAX,
+                                              .idle_ms = FOLLOW_IDLE_MS,
                                               .on_body = on_bytes,
                                               .ctx = &f};
         struct http_client_answer answer = {0};
@@ -125,8 +129,8 @@ int cli_logs(int argc, char **argv)
         if (!str_is_plugin_name(o.rest[0]))
                 return command_fail(CLI_COMMAND_logs, CLI_USAGE,
                                     "%.60s: no name of a plugin (a-z, 0-9, - and _)", o.rest[0]);
-        snprintf(path, sizeof path, "/v1/plugins/%s/logs%s", o.rest[0],
-                 o.flags.follow ? "?follow=1" : "");
+        snprintf(path, sizeof path, "/v1/plugins/%s/logs?tail=%u%s", o.rest[0], o.flags.tail,
+                 o.flags.follow ? "&follow=1" : "");
         r = client_open(CLI_COMMAND_logs, &o, &c);
         if (r != COMMAND_GO)
                 return r;

@@ -246,6 +246,7 @@ static int set_defaults(struct options *o, enum cli_command command, struct err 
 
         for (size_t i = 0; i < n; i++)
                 hosts = hosts || (rows[i].commands & (1u << command));
+        o->flags.tail = 200;
         o->flags.url = strdup("http://127.0.0.1:8000");
         o->host = hosts ? host_config_new() : NULL;
         if (!o->flags.url || (hosts && !o->host))

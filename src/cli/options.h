@@ -31,6 +31,7 @@ struct cli_flags {
         char *output;     /* where a bytes result goes, or NULL */
         char **save;      /* MEMBER=FILE */
         unsigned format;  /* enum cli_format */
+        unsigned tail;    /* lines of the log */
         bool follow, all, native, python, help;
 };
 

@@ -42,7 +42,7 @@ ANSWERS = {
     ("POST", "/v1/plugins/ocr/reload"): (200, OCR),
     ("POST", "/v1/plugins/bad/reload"): (200, BAD),
     ("POST", "/v1/plugins/reload-all"): (200, {"plugins": [OCR, BAD]}),
-    ("GET", "/v1/plugins/ocr/logs"): (200, {"name": "ocr", "lines": [
+    ("GET", "/v1/plugins/ocr/logs?tail=200"): (200, {"name": "ocr", "lines": [
         {"number": 1, "at": "2026-11-22T09:41:00.123Z", "stream": "stdout", "text": "hello"},
         {"number": 2, "at": "2026-11-22T09:41:01.000Z", "stream": "stderr", "text": "a\x1b[2Jb"}]}),
 }
@@ -85,7 +85,7 @@ class FakeHost(http.server.BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.seen.append((self.command, self.path, dict(self.headers), body))
-        if self.path == "/v1/plugins/ocr/logs?follow=1":
+        if self.path == "/v1/plugins/ocr/logs?tail=200&follow=1":
             return self.follow()
         tool = self.path.removeprefix("/v1/plugins/ocr/tools/").removesuffix("/run")
         found = TOOLS.get(tool) or ANSWERS.get((self.command, self.path))
@@ -205,6 +205,11 @@ class CliClientTest(unittest.TestCase):
         code, out, _ = self.run_cli("logs", "ocr")
         self.assertEqual(code, 0)
         self.assertEqual(out, "09:41:00.123 stdout hello\n09:41:01.000 stderr a\\x1b[2Jb\n")
+
+    def test_logs_asks_for_as_many_lines_as_wanted(self):
+        self.run_cli("logs", "ocr", "-n", "5")
+        self.assertEqual(FakeHost.seen[-1][1], "/v1/plugins/ocr/logs?tail=5")
+        self.assertEqual(self.run_cli("logs", "ocr", "--tail", "-1")[0], 2)
 
     def test_logs_follow_until_the_end(self):
         code, out, err = self.run_cli("logs", "-f", "ocr")

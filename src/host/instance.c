@@ -465,7 +465,7 @@ static void on_death(void *ctx, unused_param uint32_t events)
 
 static int begin_request(struct instance *i, enum wire_type type)
 {
-        int r = wire_parser_expect(&i->parser, type, instance_io_nonce());
+        int r = wire_parser_expect(&i->parser, type, instance_io_nonce(i));
 
         if (r == 0)
                 i->request = type;

@@ -75,6 +75,8 @@ struct instance {
         struct sandbox *box;
         struct wire_parser parser;
         uint32_t seq;
+        uint64_t nonces[32]; /* call ids to come; only the host ever sees them */
+        unsigned n_nonces;
         struct instance_outbox outbox;
         struct loop_watch channel, pidfd, out, err, oom;
         struct loop_timer deadline, grace, watch_timer;

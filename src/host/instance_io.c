@@ -10,15 +10,18 @@
 
 #define IOV_BATCH 256
 
-uint64_t instance_io_nonce(void)
+uint64_t instance_io_nonce(struct instance *i)
 {
         uint64_t id = 0;
 
-        /* The kernel's generator is ready long before this runs; a short read cannot happen at 8
-         * bytes. The loop also turns away the one value that means nothing. */
-        while (id == 0)
-                if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
-                        id = 0;
+        while (id == 0) {
+                /* Up to 256 bytes come whole or, before the kernel is ready, not at all. */
+                if (i->n_nonces == 0 && getrandom(i->nonces, sizeof i->nonces, 0) ==
+                                            (ssize_t)sizeof i->nonces)
+                        i->n_nonces = ARRAY_LEN(i->nonces);
+                if (i->n_nonces > 0)
+                        id = i->nonces[--i->n_nonces];
+        }
         return id;
 }
 

@@ -16,7 +16,7 @@ int instance_io_flush(struct instance *i) must_check;
 /* Is a part of a request still to be sent? (Its blobs must stay.) */
 bool instance_io_is_sending(const struct instance *i);
 /* A random call id, never 0. */
-uint64_t instance_io_nonce(void);
+uint64_t instance_io_nonce(struct instance *i);
 
 /* Reads once: >0 bytes, 0 end of file, -EAGAIN, -errno. */
 ssize_t instance_io_read(int fd, void *buf, size_t n);

@@ -1,4 +1,4 @@
-/* http_body.h -- a request's body as named parts. Pure, bounded, no copies: parts point into the body.
+/* http_body.h -- a request's body as named parts. Pure, bounded; parts point into the body.
  * Knows: multipart/form-data, base64, data: URLs.    May not know: plugins, schemas, sockets.
  * Threads: any.            Owns: the array of parts. */
 #ifndef FORGESYTE_HTTP_HTTP_BODY_H
@@ -33,8 +33,9 @@ void http_parts_done(struct http_parts *p);
 int http_media_type(const char *content_type, char *buf, size_t size) must_check;
 
 /* Decodes base64 (RFC 4648, both alphabets, padding optional but right, ASCII white space skipped),
- * or a data: URL (base64 or percent-encoded), in place: text[0..n) becomes *ret_size bytes, which is
- * always shorter. content_type (may be NULL) gets the data: URL's type or "". -EBADMSG with words. */
+ * or a data: URL (base64 or percent-encoded), in place: text[0..n) becomes *ret_size bytes, which
+ * is always shorter. content_type (may be NULL) gets the data: URL's type or "". -EBADMSG with
+ * words. */
 int http_base64_decode(char *text, size_t n, size_t *ret_size, char *content_type,
                        size_t content_type_size, struct err *e) must_check;
 /* Adds padded standard base64. */

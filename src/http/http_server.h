@@ -17,10 +17,10 @@ struct http_server;
 struct http_exchange;
 
 struct http_options {
-        const char *listen;      /* "127.0.0.1:8000", "[::1]:0", ":8000" is loopback too */
-        size_t body_max;         /* bytes of a request body; more is 413 before it is read */
+        const char *listen; /* "127.0.0.1:8000", "[::1]:0", ":8000" is loopback too */
+        size_t body_max;    /* bytes of a request body; more is 413 before it is read */
         unsigned connections_max;
-        unsigned idle_seconds;   /* keep-alive without a request */
+        unsigned idle_seconds;    /* keep-alive without a request */
         unsigned request_seconds; /* from the first byte of a request to its last */
 };
 
@@ -83,7 +83,7 @@ struct http_reply {
         const char *content_type; /* NULL: application/json */
         char *take_body;          /* malloc'ed, freed by the server; NULL: empty */
         size_t size;
-        const char *extra[6];     /* "Allow", "GET", "Retry-After", "1", NULL: name, value pairs */
+        const char *extra[6]; /* "Allow", "GET", "Retry-After", "1", NULL: name, value pairs */
 };
 /* Sends the answer; the exchange is gone afterwards (gone is not called). Always sent:
  * Cache-Control: no-store, X-Content-Type-Options: nosniff. HEAD sends no body. */

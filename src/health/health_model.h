@@ -13,9 +13,9 @@
 #include "lifecycle/lifecycle_state.h"
 #include "sandbox/isolation.h"
 
-#define HEALTH_NAME_SIZE 65
-#define HEALTH_TEXT_SIZE 1024
-#define HEALTH_TAIL_SIZE 2048
+#define HEALTH_NAME_SIZE     65
+#define HEALTH_TEXT_SIZE     1024
+#define HEALTH_TAIL_SIZE     2048
 #define HEALTH_INSTANCES_MAX 64
 
 struct health_instance {
@@ -32,8 +32,8 @@ struct health_failure {
 };
 
 /* All texts are valid UTF-8, cut to size. Times are ns; *_ns of 0 means never/unknown and shows as
- * null, as do an empty text, a signal of 0 and a resident set of 0 (not measured yet). A plugin that is
- * not available shows no uptime. */
+ * null, as do an empty text, a signal of 0 and a resident set of 0 (not measured yet). A plugin
+ * that is not available shows no uptime. */
 struct plugin_health {
         char name[HEALTH_NAME_SIZE];
         enum lifecycle_state state;

@@ -28,8 +28,8 @@ struct health_answer {
 };
 
 /* Answers GET /v1/plugins, /v1/plugins/{name}, /v1/plugins/{name}/health, /livez, /readyz (with
- * ?verbose), /healthz, /v1/health. 0 and *ret; 1 when the path is none of these. Unknown plugin: 404
- * with the envelope, PluginNotFound and the names there are. */
+ * ?verbose), /healthz, /v1/health. 0 and *ret; 1 when the path is none of these. Unknown plugin:
+ * 404 with the envelope, PluginNotFound and the names there are. */
 int health_router_answer(const char *path, bool verbose, const struct health_source *source,
                          const struct health_host *host, struct health_answer *ret)
     __attribute__((warn_unused_result));

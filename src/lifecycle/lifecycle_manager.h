@@ -26,8 +26,8 @@ struct lifecycle {
 };
 
 /* 0 and the actions; -EINVAL when the table has no such move: nothing changes.
- * CALL_STARTED and CALL_ENDED count in_flight: RUNNING begins with the first and ends with the last;
- * after a terminal state CALL_ENDED still counts down and moves nothing. */
+ * CALL_STARTED and CALL_ENDED count in_flight: RUNNING begins with the first and ends with the
+ * last; after a terminal state CALL_ENDED still counts down and moves nothing. */
 int lifecycle_step(struct lifecycle *l, enum lifecycle_event event, unsigned *ret_actions)
     __attribute__((warn_unused_result));
 
@@ -35,7 +35,7 @@ int lifecycle_step(struct lifecycle *l, enum lifecycle_event event, unsigned *re
  * 10 minutes resets the back-off, and so does restart_policy_success() after a successful call. */
 #define RESTART_POLICY_CAP 5
 struct restart_policy {
-        int64_t at[RESTART_POLICY_CAP]; /* when the last ones were granted, monotonic ns; 0: never */
+        int64_t at[RESTART_POLICY_CAP]; /* when the last ones begin, monotonic ns; 0: never */
         unsigned next;
         unsigned streak; /* since the last success */
 };

@@ -14,7 +14,7 @@ struct dependency_plan {
                 enum wire_check_kind kind;
                 char *subject, *extra; /* as on the wire; paths as the box sees them */
                 char *shown;           /* as a person knows it: the path in the manifest */
-        } *checks;
+        } * checks;
         size_t n;
 };
 
@@ -27,8 +27,8 @@ void dependency_plan_done(struct dependency_plan *p);
 void dependency_checker_encode(const struct dependency_plan *p, struct str *to);
 
 /* Adds the reason, all problems joined by "; " in the diagrams' words with what was found in
- * brackets behind, to `reason`. 0: all is there; 1: something is missing or broken; -EBADMSG: the report
- * does not fit the plan. gpu: the fixed sentence, then which check failed how. */
+ * brackets behind, to `reason`. 0: all is there; 1: something is missing or broken; -EBADMSG: the
+ * report does not fit the plan. gpu: the fixed sentence, then which check failed how. */
 int dependency_checker_verdict(const struct dependency_plan *p, const struct wire_report *report,
                                struct str *reason, struct err *e) must_check;
 

@@ -24,7 +24,8 @@
         X(METHOD_NOT_ALLOWED, "MethodNotAllowed", 405, false, "see Allow")                         \
         X(REQUEST_TIMEOUT, "RequestTimeout", 408, false, "the request did not arrive in time")     \
         X(PAYLOAD_TOO_LARGE, "PayloadTooLarge", 413, false, "the body is over the limit")          \
-        X(UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", 415, false, "not a body this tool takes") \
+        X(UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", 415, false,                              \
+          "not a body this tool takes")                                                            \
         X(INVALID_ARGUMENTS, "InvalidArguments", 422, false, "refused by the input schema")        \
         X(DECLARED, "ToolError", 422, false, "the plugin declared an error about this call")       \
         X(PLUGIN_BUSY, "PluginBusy", 429, false, "the plugin's queue is full; see Retry-After")    \
@@ -33,12 +34,14 @@
         X(EXCEPTION, "PluginError", 502, true, "the plugin raised an exception")                   \
         X(MEMORY_LIMIT, "MemoryLimitExceeded", 502, true, "killed at its memory limit")            \
         X(CRASHED, "PluginCrashed", 502, true, "its process died")                                 \
-        X(INVALID_OUTPUT, "InvalidOutput", 502, true, "the answer is not JSON or not its schema's") \
+        X(INVALID_OUTPUT, "InvalidOutput", 502, true,                                              \
+          "the answer is not JSON or not its schema's")                                            \
         X(OUTPUT_TOO_LARGE, "OutputTooLarge", 502, true, "the answer is over the limit")           \
         X(PROTOCOL, "ProtocolError", 502, true, "it broke the rules of the wire")                  \
         X(RESOURCE_LIMIT, "ResourceLimitExceeded", 502, true, "processes, descriptors or disk")    \
         X(SANDBOX_VIOLATION, "SandboxViolation", 502, true, "it tried what its box forbids")       \
-        X(PLUGIN_UNAVAILABLE, "PluginUnavailable", 503, false, "FAILED or UNAVAILABLE: its reason") \
+        X(PLUGIN_UNAVAILABLE, "PluginUnavailable", 503, false,                                     \
+          "FAILED or UNAVAILABLE: its reason")                                                     \
         X(ISOLATION_UNAVAILABLE, "IsolationUnavailable", 503, false, "the box would be too weak")  \
         X(TIMEOUT, "TimeoutError", 504, true, "the deadline passed")                               \
         X(MANIFEST, "ManifestError", 503, true, "loading: manifest.json")                          \

@@ -15,7 +15,7 @@
 #include "schema/json_schema.h"
 
 #define PLUGIN_MANIFEST_FILE "manifest.json"
-#define PLUGIN_MANIFEST_MAX MIB(1)
+#define PLUGIN_MANIFEST_MAX  MIB(1)
 
 enum plugin_runtime { PLUGIN_RUNTIME_NATIVE, PLUGIN_RUNTIME_PYTHON };
 enum plugin_on_error { PLUGIN_ON_ERROR_FAIL, PLUGIN_ON_ERROR_KEEP };
@@ -27,9 +27,9 @@ struct manifest_model {
 
 struct manifest_tool {
         char *name, *description;
-        json_t *input_schema, *output_schema;   /* NULL when not given */
-        struct json_schema *input, *output;     /* compiled; `input` takes bytes arguments as given */
-        char **bytes_args;                      /* names of its bytes arguments, NULL-terminated */
+        json_t *input_schema, *output_schema; /* NULL when not given */
+        struct json_schema *input, *output;   /* compiled; a bytes argument is any string in it */
+        char **bytes_args;                    /* names of its bytes arguments, NULL-terminated */
 };
 
 struct plugin_limits {
@@ -54,11 +54,11 @@ struct plugin_manifest {
         bool has_tools;       /* false: the tools come from the plugin's META */
         struct manifest_tool *tools;
         size_t n_tools;
-        json_t *raw;          /* as it was written, for GET .../manifest */
+        json_t *raw; /* as it was written, for GET .../manifest */
 };
 
-/* Parses text[0..n). -EINVAL with words that name line and key: `line 7: limits.timeout_seconds: must be
- * a number above 0`; an unknown key names the nearest known one. */
+/* Parses text[0..n). -EINVAL with words that name line and key: `line 7: limits.timeout_seconds:
+ * must be a number above 0`; an unknown key names the nearest known one. */
 int plugin_manifest_parse(const char *text, size_t n, struct plugin_manifest **ret,
                           struct err *e) must_check;
 /* Reads and parses DIR/manifest.json; errors begin with "manifest.json: ". */
@@ -66,8 +66,8 @@ int plugin_manifest_load(const char *dir, struct plugin_manifest **ret, struct e
 void plugin_manifest_free(struct plugin_manifest *m);
 DEFINE_SCOPED(struct plugin_manifest *, plugin_manifest_free)
 
-/* Lowers each limit to the operator's (0: no limit of that kind) and adds a line to `clamped` for each
- * that was: "timeout_seconds 1e9 lowered to 3600". */
+/* Lowers each limit to the operator's (0: no limit of that kind) and adds a line to `clamped` for
+ * each that was: "timeout_seconds 1e9 lowered to 3600". */
 struct str;
 void plugin_manifest_clamp(struct plugin_manifest *m, const struct plugin_limits *max,
                            struct str *clamped);

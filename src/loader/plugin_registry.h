@@ -27,7 +27,8 @@ int plugin_registry_get_state(struct plugin_registry *r, const char *name,
 /* LOADED, INITIALIZED or RUNNING. */
 bool plugin_registry_is_available(struct plugin_registry *r, const char *name);
 
-/* ---- writers: 0; 1 when there is no such plugin; -EINVAL when the lifecycle has no such move ---- */
+/* ---- writers: 0; 1 when there is no such plugin; -EINVAL when the lifecycle has no such move ----
+ */
 
 /* A generation begins: the entry appears as ABSENT (the first), or begins anew as ABSENT with its
  * counters kept and generation + 1 (a reload; until its first move readers still see the old one).
@@ -38,12 +39,14 @@ int plugin_registry_begin(struct plugin_registry *r, const char *name, uint32_t 
 int plugin_registry_describe(struct plugin_registry *r, const char *name, const char *version,
                              const char *description, double timeout_seconds,
                              uint64_t memory_bytes) must_check;
-/* Moves by the lifecycle table; when the state changes, reason (NULL: cleared) is shown from then on.
- * mono_now stamps loaded_mono_ns when the move leads to LOADED. *ret_actions as lifecycle_step. */
+/* Moves by the lifecycle table; when the state changes, reason (NULL: cleared) is shown from then
+ * on. mono_now stamps loaded_mono_ns when the move leads to LOADED. *ret_actions as lifecycle_step.
+ */
 int plugin_registry_step(struct plugin_registry *r, const char *name, enum lifecycle_event event,
                          const char *reason, int64_t mono_now_ns, unsigned *ret_actions) must_check;
-/* The same for one generation: 1 also when it is gone. For what may arrive late, such as the end of a
- * call on an old worker; while the new generation is ABSENT the old one still counts and moves. */
+/* The same for one generation: 1 also when it is gone. For what may arrive late, such as the end of
+ * a call on an old worker; while the new generation is ABSENT the old one still counts and moves.
+ */
 int plugin_registry_step_of(struct plugin_registry *r, const char *name, uint32_t generation,
                             enum lifecycle_event event, const char *reason, int64_t mono_now_ns,
                             unsigned *ret_actions) must_check;

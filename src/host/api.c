@@ -15,10 +15,8 @@
 static void reply_text(struct http_exchange *x, unsigned status, char *take_text, size_t size,
                        const char *header, const char *value)
 {
-        struct http_reply reply = {.status = status,
-                                   .take_body = take_text,
-                                   .size = size,
-                                   .extra = {header, value}};
+        struct http_reply reply = {
+            .status = status, .take_body = take_text, .size = size, .extra = {header, value}};
 
         if (!take_text)
                 reply.status = 500;
@@ -99,9 +97,8 @@ void api_get_health(struct api *a, struct http_exchange *x, const struct api_pat
         else
                 pending = supervisor_pending(s, &host.n_pending);
         host.pending = (const char *const *)pending;
-        if (health_router_answer(http_exchange_path(x),
-                                 http_exchange_query(x, "verbose") != NULL, &source, &host,
-                                 &answer) != 0)
+        if (health_router_answer(http_exchange_path(x), http_exchange_query(x, "verbose") != NULL,
+                                 &source, &host, &answer) != 0)
                 api_reply_error(x, PLUGIN_ERROR_NOT_FOUND, "no such route");
         else
                 api_reply_json(x, answer.status, answer.body);
@@ -155,8 +152,8 @@ static bool matches(const struct route *r, const struct api_path *p)
                 size_t n = strcspn(pattern, "/");
                 bool any = n == 1 && *pattern == '*';
 
-                if (n == 0 || (!any && (strlen(p->segments[i]) != n ||
-                                        memcmp(p->segments[i], pattern, n))))
+                if (n == 0 ||
+                    (!any && (strlen(p->segments[i]) != n || memcmp(p->segments[i], pattern, n))))
                         return false;
                 pattern += n;
                 if ((*pattern == '/') != (i + 1 < p->n))
@@ -191,10 +188,9 @@ static bool guard(struct api *a, struct http_exchange *x)
 {
         const char *words = "";
 
-        switch (http_guard_check(a->guard, http_exchange_header(x, "Host"),
-                                 http_exchange_header_count(x, "Host"),
-                                 http_exchange_header(x, "Origin"),
-                                 http_exchange_header(x, "Authorization"), &words)) {
+        switch (http_guard_check(
+            a->guard, http_exchange_header(x, "Host"), http_exchange_header_count(x, "Host"),
+            http_exchange_header(x, "Origin"), http_exchange_header(x, "Authorization"), &words)) {
         case HTTP_GUARD_OK:
                 return true;
         case HTTP_GUARD_BAD_REQUEST:

@@ -8,7 +8,7 @@
 
 #include "host/api.h"
 
-#define API_SEGMENTS_MAX 8
+#define API_SEGMENTS_MAX  8
 #define API_STREAM_BUFFER MIB(1)
 
 /* A path cut at its slashes. */

@@ -18,8 +18,9 @@ static void reply_unknown_plugin(struct api *a, struct http_exchange *x, const c
         if (plugin_registry_list_all(supervisor_registry(a->o.supervisor), &list, &n) == 0)
                 for (size_t i = 0; i < n; i++)
                         str_addf(&names, "%s%s", i ? ", " : "", list[i].name);
-        api_reply_error(x, PLUGIN_ERROR_PLUGIN_NOT_FOUND, "no plugin is called '%.64s'; there are: %s",
-                        name, names.len ? names.data : "none");
+        api_reply_error(x, PLUGIN_ERROR_PLUGIN_NOT_FOUND,
+                        "no plugin is called '%.64s'; there are: %s", name,
+                        names.len ? names.data : "none");
 }
 
 void api_get_manifest(struct api *a, struct http_exchange *x, const struct api_path *p)
@@ -35,8 +36,8 @@ void api_get_manifest(struct api *a, struct http_exchange *x, const struct api_p
         if (!h || plugin_registry_get_status(supervisor_registry(a->o.supervisor), name, h) != 0)
                 reply_unknown_plugin(a, x, name);
         else
-                api_reply_error(x, PLUGIN_ERROR_PLUGIN_UNAVAILABLE, "plugin '%s' has no manifest: %s",
-                                name, h->reason);
+                api_reply_error(x, PLUGIN_ERROR_PLUGIN_UNAVAILABLE,
+                                "plugin '%s' has no manifest: %s", name, h->reason);
 }
 
 /* --- run --- */
@@ -107,8 +108,8 @@ void api_post_run(struct api *a, struct http_exchange *x, const struct api_path 
                 api_reply_error(x, PLUGIN_ERROR_INTERNAL, "the host is out of memory");
                 return;
         }
-        call = supervisor_run(a->o.supervisor, p->segments[2], p->segments[4], &source, on_run_end,
-                              r);
+        call =
+            supervisor_run(a->o.supervisor, p->segments[2], p->segments[4], &source, on_run_end, r);
         /* NULL: it was answered, and r is gone. */
         if (call)
                 r->call = call;
@@ -168,7 +169,8 @@ static void on_all_reloaded(void *ctx)
         free(r);
 }
 
-void api_post_reload_all(struct api *a, struct http_exchange *x, unused_param const struct api_path *p)
+void api_post_reload_all(struct api *a, struct http_exchange *x,
+                         unused_param const struct api_path *p)
 {
         struct api_request *r;
         struct err e;

@@ -9,9 +9,9 @@
 #include "base/json.h"
 #include "host/api_internal.h"
 
-#define HEARTBEAT_S 15
+#define HEARTBEAT_S  15
 #define TAIL_DEFAULT 200
-#define TAIL_MAX 10000
+#define TAIL_MAX     10000
 
 static void send_text(struct api_request *r, const struct str *text)
 {
@@ -27,8 +27,8 @@ static void on_heartbeat(void *ctx)
         struct api_request *r;
 
         TAILQ_FOREACH(r, &a->streams, link)
-                if (http_exchange_send(r->x, ": heartbeat\n\n", 13) < 0)
-                        continue;
+        if (http_exchange_send(r->x, ": heartbeat\n\n", 13) < 0)
+                continue;
         if (!TAILQ_EMPTY(&a->streams) &&
             loop_timer_set(a->o.loop, &a->heartbeat, clock_mono_ns() + HEARTBEAT_S * NSEC_PER_SEC,
                            on_heartbeat, a) < 0)
@@ -105,7 +105,8 @@ static void add_call(struct str *text, const struct supervisor_event *e)
                 str_adds(text, ",\"ok\":true,\"error_type\":null,\"error\":null");
         } else {
                 str_addf(text, ",\"ok\":false,\"error_type\":\"%s\",\"error\":", type);
-                str_add_json_string(text, o->words ? o->words : "", strlen(o->words ? o->words : ""));
+                str_add_json_string(text, o->words ? o->words : "",
+                                    strlen(o->words ? o->words : ""));
         }
         if (o->ms >= 0)
                 str_addf(text, ",\"execution_time_ms\":%.3f}\n\n", o->ms);
@@ -147,8 +148,8 @@ void api_on_event(struct api *a, const struct supervisor_event *e)
                 break;
         }
         TAILQ_FOREACH(r, &a->streams, link)
-                if (r->kind == API_STREAM_EVENTS)
-                        send_text(r, &text);
+        if (r->kind == API_STREAM_EVENTS)
+                send_text(r, &text);
 }
 
 /* --- logs --- */
@@ -159,9 +160,9 @@ static void on_line(void *ctx, const struct plugin_log *log, const struct plugin
         scoped(str) struct str text = {0};
         struct api_request *r;
 
-        TAILQ_FOREACH(r, &a->streams, link) {
-                if (r->kind != API_STREAM_LOGS ||
-                    supervisor_log(a->o.supervisor, r->plugin) != log)
+        TAILQ_FOREACH(r, &a->streams, link)
+        {
+                if (r->kind != API_STREAM_LOGS || supervisor_log(a->o.supervisor, r->plugin) != log)
                         continue;
                 if (text.len == 0) {
                         str_adds(&text, "event: line\ndata: ");
@@ -188,7 +189,8 @@ static void follow(struct api *a, struct http_exchange *x, const char *name, str
         snprintf(r->plugin, sizeof r->plugin, "%s", name);
         l->on_line = on_line;
         l->ctx = a;
-        STAILQ_FOREACH(line, &l->lines, link) {
+        STAILQ_FOREACH(line, &l->lines, link)
+        {
                 scoped(str) struct str text = {0};
 
                 if (line->number < from)
@@ -210,7 +212,8 @@ static void reply_lines(struct http_exchange *x, const char *name, const struct 
 
         str_addf(&text, "{\"plugin\":\"%s\",\"dropped_bytes\":%llu,\"lines\":[", name,
                  (unsigned long long)l->dropped_bytes);
-        STAILQ_FOREACH(line, &l->lines, link) {
+        STAILQ_FOREACH(line, &l->lines, link)
+        {
                 if (line->number < from)
                         continue;
                 if (!first)
@@ -235,7 +238,8 @@ void api_get_logs(struct api *a, struct http_exchange *x, const struct api_path 
         char *end = NULL;
 
         if (!l) {
-                api_reply_error(x, PLUGIN_ERROR_PLUGIN_NOT_FOUND, "no plugin is called '%.64s'", name);
+                api_reply_error(x, PLUGIN_ERROR_PLUGIN_NOT_FOUND, "no plugin is called '%.64s'",
+                                name);
                 return;
         }
         if (tail)

@@ -64,9 +64,8 @@ static bool has_type(const json_t *schema, const char *type)
 
         if (json_is_string(types))
                 return !strcmp(json_string_value(types), type);
-        json_array_foreach(types, i, one)
-                if (json_is_string(one) && !strcmp(json_string_value(one), type))
-                        return true;
+        json_array_foreach(types, i, one) if (json_is_string(one) &&
+                                              !strcmp(json_string_value(one), type)) return true;
         return false;
 }
 
@@ -106,8 +105,8 @@ static int add_text(struct maker *m, const char *name, const char *text, size_t 
 static int add_file(struct maker *m, const struct http_part *part)
 {
         /* A tool without a schema takes any file. */
-        bool bytes = !m->tool->input_schema ||
-                     arguments_is_bytes(m->tool, part->name, strlen(part->name));
+        bool bytes =
+            !m->tool->input_schema || arguments_is_bytes(m->tool, part->name, strlen(part->name));
 
         if (!bytes) {
                 tool_outcome_fail(m->outcome, PLUGIN_ERROR_INVALID_ARGUMENTS,
@@ -193,8 +192,9 @@ static int make(struct maker *m, struct argument_source *s)
                 json_decref(take_ptr(m->args->json));
                 if (arguments_from_json(m->tool, s->body ? s->body : (char[]){""}, s->body_size,
                                         m->args, &e) < 0)
-                        return refuse(m, e.code == -EINVAL ? PLUGIN_ERROR_INVALID_ARGUMENTS
-                                                           : PLUGIN_ERROR_BAD_REQUEST,
+                        return refuse(m,
+                                      e.code == -EINVAL ? PLUGIN_ERROR_INVALID_ARGUMENTS
+                                                        : PLUGIN_ERROR_BAD_REQUEST,
                                       &e);
                 return refuse_query(m, s);
         }

@@ -10,7 +10,7 @@ struct argument_pair {
         char *name, *value;
 };
 
-/* What a request brought. Owned by its holder; `body` is given to the arguments when they are made. */
+/* What a request brought. Owned by its holder; the arguments take `body` when they are made. */
 struct argument_source {
         char *content_type; /* NULL: none was sent */
         char *body;

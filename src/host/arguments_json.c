@@ -38,8 +38,8 @@ int arguments_add_base64(struct call_args *args, const char *name, const char *t
 struct cutter {
         const struct manifest_tool *tool;
         struct call_args *args;
-        char *p, *end;  /* the walk */
-        char *kept;     /* begin of what was not yet added to `text` */
+        char *p, *end;   /* the walk */
+        char *kept;      /* begin of what was not yet added to `text` */
         struct str text; /* the body without the strings that were cut out */
 };
 
@@ -49,8 +49,8 @@ static void skip_space(struct cutter *c)
                 c->p++;
 }
 
-/* The end of the string that begins at p (its closing quote), and whether it has escapes. memchr makes
- * short work of megabytes. */
+/* The end of the string that begins at p (its closing quote), and whether it has escapes. memchr
+ * makes short work of megabytes. */
 static char *string_end(char *p, char *end, bool *ret_escapes)
 {
         char *from = p + 1;

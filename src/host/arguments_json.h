@@ -1,9 +1,8 @@
 /* arguments_json.h -- a JSON body whose bytes arguments are decoded where they lie.
- * A photo in base64 would otherwise be copied three times: by the JSON parser, out of it, and by the
- * decoder. So each such string of the top level is cut out first and decoded in place; the parser
- * sees "" in its stead. What is not in the plain form (escapes in the text) takes the long way.
- * Knows: JSON's grammar.   May not know: HTTP.
- * Threads: any.            Owns: nothing. */
+ * A photo in base64 would otherwise be copied three times: by the JSON parser, out of it, and by
+ * the decoder. So each such string of the top level is cut out first and decoded in place; the
+ * parser sees "" in its stead. What is not in the plain form (escapes in the text) takes the long
+ * way. Knows: JSON's grammar.   May not know: HTTP. Threads: any.            Owns: nothing. */
 #ifndef FORGESYTE_HOST_ARGUMENTS_JSON_H
 #define FORGESYTE_HOST_ARGUMENTS_JSON_H
 

@@ -59,10 +59,8 @@ static void host_call_free(struct host_call *c)
 
 static void emit_end(struct host_call *c, const struct tool_outcome *o)
 {
-        struct supervisor_event event = {.kind = SUPERVISOR_CALL_END,
-                                         .plugin = c->plugin,
-                                         .tool = c->call.tool,
-                                         .outcome = o};
+        struct supervisor_event event = {
+            .kind = SUPERVISOR_CALL_END, .plugin = c->plugin, .tool = c->call.tool, .outcome = o};
 
         supervisor_emit(c->s, &event);
 }
@@ -133,8 +131,8 @@ static void on_deadline(void *ctx)
                 end_expired(c);
                 break;
         case PHASE_RUNNING:
-                /* It waited for long, so the plugin did not have its full time: the client hears of the
-                 * deadline, the plugin is asked to stop and is not to blame. */
+                /* It waited for long, so the plugin did not have its full time: the client hears of
+                 * the deadline, the plugin is asked to stop and is not to blame. */
                 instance_cancel(c->call.holder, true);
                 end_expired(c);
                 break;
@@ -191,8 +189,8 @@ static void prepared(struct host_call *c)
                 finish(c, &c->outcome);
         } else {
                 c->phase = PHASE_QUEUED;
-                if (tool_runner_run(&u->queue, &c->call, c->release->generation,
-                                    clock_mono_ns()) == 0)
+                if (tool_runner_run(&u->queue, &c->call, c->release->generation, clock_mono_ns()) ==
+                    0)
                         unit_pump(u);
         }
 }
@@ -240,11 +238,12 @@ static void on_settled(void *ctx)
         proceed(ctx);
 }
 
-/* A plugin whose tools are not known yet, or that has no state yet: the call waits, and the time counts. */
+/* A plugin whose tools are not known yet, or that has no state yet: the call waits, and the time
+ * counts. */
 static bool must_wait(const struct unit *u)
 {
-        return unit_is_pending(u) && (u->loader.step < PLUGIN_LOADER_AT_IMPORT ||
-                                      !u->release->manifest->has_tools);
+        return unit_is_pending(u) &&
+               (u->loader.step < PLUGIN_LOADER_AT_IMPORT || !u->release->manifest->has_tools);
 }
 
 static void begin(struct host_call *c)
@@ -333,8 +332,8 @@ static void refuse_unknown(struct host_call *c)
         struct unit *u;
 
         TAILQ_FOREACH(u, &c->s->units, link)
-                if (!u->gone)
-                        str_addf(&names, "%s%s", names.len ? ", " : "", u->name);
+        if (!u->gone)
+                str_addf(&names, "%s%s", names.len ? ", " : "", u->name);
         tool_outcome_fail(&o, PLUGIN_ERROR_PLUGIN_NOT_FOUND,
                           "no plugin is called '%s'; there are: %s", c->plugin,
                           names.len ? names.data : "none");

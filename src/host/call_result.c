@@ -78,7 +78,8 @@ static int make(const struct manifest_tool *tool, uint8_t **payload, const struc
                 adopt_text(payload, m, ret);
                 return 0;
         }
-        if (merge_blobs(m, &text, ret) || tool_runner_check_result(tool, text.data, text.len, ret)) {
+        if (merge_blobs(m, &text, ret) ||
+            tool_runner_check_result(tool, text.data, text.len, ret)) {
                 str_done(&text);
                 return 1;
         }

@@ -6,8 +6,8 @@
 
 #include "toolrunner/tool_call.h"
 
-/* Fills ret: a result, or InvalidOutput / ProtocolError. *payload is taken over when that saves a copy
- * (then NULL). tool may be NULL: no schema. */
+/* Fills ret: a result, or InvalidOutput / ProtocolError. *payload is taken over when that saves a
+ * copy (then NULL). tool may be NULL: no schema. */
 void call_result_make(const struct manifest_tool *tool, uint8_t **payload, size_t n,
                       struct tool_outcome *ret);
 

@@ -55,10 +55,11 @@ static int check_listen(const struct host_config *c, struct err *e)
         if (r < 0)
                 return err_wrap(e, r, "listen");
         if (!loopback && !c->token_file)
-                return err_set(e, -EINVAL,
-                               "listen: %s is not a loopback address, and anybody who reaches it could "
-                               "run plugins; set --token-file as well",
-                               c->listen);
+                return err_set(
+                    e, -EINVAL,
+                    "listen: %s is not a loopback address, and anybody who reaches it could "
+                    "run plugins; set --token-file as well",
+                    c->listen);
         return 0;
 }
 
@@ -77,7 +78,8 @@ static void reread(struct host *h)
                 return;
         }
         if (strcmp(fresh->listen, h->config->listen))
-                log_write(&h->core.log, LOG_LEVEL_WARNING, "listen changes with the next start only");
+                log_write(&h->core.log, LOG_LEVEL_WARNING,
+                          "listen changes with the next start only");
         supervisor_configure(h->core.supervisor, fresh);
         h->core.log.level = fresh->log_level;
         host_config_free(h->config);
@@ -209,7 +211,8 @@ static int start_http(struct host *h, struct err *e)
                 r = make_guard(h, e);
         if (r < 0)
                 return r;
-        r = loop_watch(h->core.loop, &h->http_watch, http_server_fd(h->server), EPOLLIN, on_http, h);
+        r = loop_watch(h->core.loop, &h->http_watch, http_server_fd(h->server), EPOLLIN, on_http,
+                       h);
         if (r < 0)
                 return err_set_errno(e, r, "watch the HTTP server");
         loop_set_prepare(h->core.loop, before_wait, h);
@@ -247,8 +250,8 @@ static int start(struct host *h, struct err *e)
         r = watch_signals(h, e);
         if (r == 0)
                 r = host_core_init(&h->core, h->config, &like, e);
-        if (r == 0 && loop_watch(h->core.loop, &h->signal_watch, h->signal_fd, EPOLLIN, on_signal,
-                                 h) < 0)
+        if (r == 0 &&
+            loop_watch(h->core.loop, &h->signal_watch, h->signal_fd, EPOLLIN, on_signal, h) < 0)
                 r = err_set_errno(e, -ENOMEM, "watch signals");
         if (r == 0)
                 r = start_http(h, e);

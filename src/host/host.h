@@ -1,7 +1,6 @@
-/* host.h -- the host as a whole: what `forgesyte serve` runs, and what `run` and `check` use without
- * HTTP.
- * Knows: everything below it.  May not know: commands, flags.
- * Threads: the caller's becomes the loop's.    Owns: loop, pool, supervisor, server. */
+/* host.h -- the host as a whole: what `forgesyte serve` runs, and what `run` and `check` use
+ * without HTTP. Knows: everything below it.  May not know: commands, flags. Threads: the caller's
+ * becomes the loop's.    Owns: loop, pool, supervisor, server. */
 #ifndef FORGESYTE_HOST_HOST_H
 #define FORGESYTE_HOST_HOST_H
 
@@ -18,7 +17,7 @@ struct host_service {
         const char *version;
 };
 
-/* Serves until SIGTERM or SIGINT. 0; -errno with words; -EINVAL: the configuration cannot be used. */
+/* Serves until SIGTERM or SIGINT. 0; -errno with words; -EINVAL: the config cannot be used. */
 int host_serve(const struct host_service *service, struct err *e) must_check;
 
 /* Without HTTP: loop, pool and supervisor over the config's plugin folders. */

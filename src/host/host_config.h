@@ -24,19 +24,19 @@ struct host_plugin_config {
 };
 
 struct host_config {
-        char **plugin_dirs;   /* each holds plugin folders; NULL-terminated */
-        char *listen;         /* "127.0.0.1:8000" */
-        char *token_file;     /* or NULL */
-        char **allowed_hosts; /* further Host names; NULL-terminated */
+        char **plugin_dirs;        /* each holds plugin folders; NULL-terminated */
+        char *listen;              /* "127.0.0.1:8000" */
+        char *token_file;          /* or NULL */
+        char **allowed_hosts;      /* further Host names; NULL-terminated */
         uint64_t max_body_bytes;   /* 64 MiB */
         uint64_t max_output_bytes; /* 32 MiB, at most that */
         unsigned max_connections;
-        struct plugin_limits max;  /* the operator's maxima for every plugin */
+        struct plugin_limits max; /* the operator's maxima for every plugin */
         enum isolation_level min_isolation;
-        char *worker;         /* path of forgesyte-worker; NULL: beside or ../libexec of this program */
-        char *cgroup;         /* delegated cgroup, or NULL */
-        char *python;         /* interpreter for Python plugins, or NULL (python3) */
-        char *fake_missing;   /* FORGESYTE_FAKE_MISSING, for tests */
+        char *worker; /* path of forgesyte-worker; NULL: beside or ../libexec of this program */
+        char *cgroup; /* delegated cgroup, or NULL */
+        char *python; /* interpreter for Python plugins, or NULL (python3) */
+        char *fake_missing; /* FORGESYTE_FAKE_MISSING, for tests */
         enum log_level log_level;
         struct host_plugin_config *plugins;
         size_t n_plugins;

@@ -10,9 +10,9 @@
 /* The worker stands beside this program, in libexec, or in its own folder of the build tree. */
 static int find_worker(const struct host_config *config, char *buf, size_t size, struct err *e)
 {
-        static const char *const places[] = {
-            "forgesyte-worker", "../libexec/forgesyte-worker", "../libexec/forgesyte/forgesyte-worker",
-            "../worker/forgesyte-worker"};
+        static const char *const places[] = {"forgesyte-worker", "../libexec/forgesyte-worker",
+                                             "../libexec/forgesyte/forgesyte-worker",
+                                             "../worker/forgesyte-worker"};
         char self[2048];
         ssize_t n;
         char *slash;
@@ -34,7 +34,8 @@ static int find_worker(const struct host_config *config, char *buf, size_t size,
                 if (access(buf, X_OK) == 0)
                         return 0;
         }
-        return err_set(e, -ENOENT, "forgesyte-worker is not beside %s; name it with --worker", self);
+        return err_set(e, -ENOENT, "forgesyte-worker is not beside %s; name it with --worker",
+                       self);
 }
 
 int host_core_init(struct host_core *c, const struct host_config *config,

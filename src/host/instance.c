@@ -10,10 +10,10 @@
 #include "host/instance_verdict.h"
 #include "sandbox/timeout.h"
 
-#define READ_CHUNK KIB(64)
+#define READ_CHUNK     KIB(64)
 #define READS_PER_TURN 16 /* so that one talker does not starve the others */
-#define LOG_PER_TURN KIB(64)
-#define LAST_WORDS KIB(256)
+#define LOG_PER_TURN   KIB(64)
+#define LAST_WORDS     KIB(256)
 
 const char *instance_stage(const struct instance *i)
 {
@@ -78,8 +78,8 @@ static struct verdict_circumstances circumstances(struct instance *i, struct str
         plugin_log_tail(i->log, i->log_from, 2000, tail);
         return (struct verdict_circumstances){.stage = instance_stage(i),
                                               .memory_bytes = i->memory_bytes,
-                                              .timeout_seconds = booting ? i->boot_seconds
-                                                                         : i->timeout_seconds,
+                                              .timeout_seconds =
+                                                  booting ? i->boot_seconds : i->timeout_seconds,
                                               .tail = tail->data ? tail->data : ""};
 }
 
@@ -123,8 +123,9 @@ static void on_grace(void *ctx)
         struct tool_outcome o = {0};
 
         if (i->state == INSTANCE_CANCELLING)
-                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "the client left, and the plugin did "
-                                                              "not stop within %d s",
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED,
+                                  "the client left, and the plugin did "
+                                  "not stop within %d s",
                                   INSTANCE_CANCEL_GRACE_S);
         else if (i->state == INSTANCE_LEAVING)
                 tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED,
@@ -501,7 +502,8 @@ static void scalars_of(const json_t *args, struct wire_scalar *to, uint16_t *ret
         json_t *value;
         uint16_t n = 0;
 
-        json_object_foreach((json_t *)(uintptr_t)args, key, value) {
+        json_object_foreach((json_t *)(uintptr_t)args, key, value)
+        {
                 struct wire_scalar s = {.name = wire_str_of(key)};
 
                 if (json_is_boolean(value)) {

@@ -15,9 +15,9 @@
 #include "wire/wire_frame.h"
 #include "wire/wire_message.h"
 
-#define INSTANCE_CANCEL_GRACE_S 2
+#define INSTANCE_CANCEL_GRACE_S   2
 #define INSTANCE_SHUTDOWN_GRACE_S 5
-#define INSTANCE_VERDICT_GRACE_S 1 /* from end of file to death; also an idle worker's half frame */
+#define INSTANCE_VERDICT_GRACE_S  1 /* end of file to death; an idle worker's half frame */
 
 enum instance_state {
         INSTANCE_BOOTING, /* HELLO, then CHECK or LOAD, INIT, VALIDATE */
@@ -35,14 +35,14 @@ struct instance_owner {
         /* LOAD's META: 0, or -EINVAL and the words of a ValidationError. */
         int (*meta)(struct instance *i, const char *json, size_t n, struct err *e);
         void (*report)(struct instance *i, const struct wire_report *report);
-        /* READY to `request` (WIRE_LOAD, WIRE_INIT, WIRE_VALIDATE): the owner sends the next one, or
-         * declares the instance usable with instance_set_idle. */
+        /* READY to `request` (WIRE_LOAD, WIRE_INIT, WIRE_VALIDATE): the owner sends the next one,
+         * or declares the instance usable with instance_set_idle. */
         void (*ready)(struct instance *i, enum wire_type request);
         /* The call ended, and the worker is idle again. payload is owned by the callee. */
         void (*result)(struct instance *i, struct tool_call *call, uint8_t *take_payload, size_t n);
         void (*error)(struct instance *i, struct tool_call *call, struct tool_outcome *outcome);
         void (*progress)(struct instance *i, struct tool_call *call, double done, double total);
-        /* It died, or was killed for breaking a rule: once. call is what it was running, or NULL. */
+        /* It died, or was killed for breaking a rule: once. call is what it ran, or NULL. */
         void (*broke)(struct instance *i, struct tool_call *call, struct tool_outcome *outcome);
         /* The last process is gone, and everything was said; free it. */
         void (*gone)(struct instance *i);
@@ -51,7 +51,7 @@ struct instance_owner {
 struct instance_outbox {
         struct iovec *iov;
         size_t n, cap, at;
-        struct str text;                       /* what the pieces point into */
+        struct str text; /* what the pieces point into */
         uint8_t head[WIRE_HEADER_SIZE], cancel[WIRE_HEADER_SIZE];
 };
 
@@ -112,8 +112,8 @@ int instance_request(struct instance *i, enum wire_type type, const struct str *
 void instance_set_idle(struct instance *i);
 /* Hands over a call; deadline: when its execution is over time. The call outlives its run. */
 int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_ns) must_check;
-/* The client has left: asks, and after the grace kills. The end comes as result, error or broke, with
- * the call (then error CANCELLED), unless `forget`: then with NULL. */
+/* The client has left: asks, and after the grace kills. The end comes as result, error or broke,
+ * with the call (then error CANCELLED), unless `forget`: then with NULL. */
 void instance_cancel(struct instance *i, bool forget);
 /* Ends it in order when idle or booting; ignored otherwise. */
 void instance_leave(struct instance *i);

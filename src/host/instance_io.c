@@ -16,8 +16,8 @@ uint64_t instance_io_nonce(struct instance *i)
 
         while (id == 0) {
                 /* Up to 256 bytes come whole or, before the kernel is ready, not at all. */
-                if (i->n_nonces == 0 && getrandom(i->nonces, sizeof i->nonces, 0) ==
-                                            (ssize_t)sizeof i->nonces)
+                if (i->n_nonces == 0 &&
+                    getrandom(i->nonces, sizeof i->nonces, 0) == (ssize_t)sizeof i->nonces)
                         i->n_nonces = ARRAY_LEN(i->nonces);
                 if (i->n_nonces > 0)
                         id = i->nonces[--i->n_nonces];

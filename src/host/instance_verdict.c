@@ -9,7 +9,7 @@
 #include "sandbox/timeout.h"
 
 #define TAIL_IN_WORDS 400
-#define TEXT_MAX KIB(4)
+#define TEXT_MAX      KIB(4)
 #define TRACEBACK_MAX KIB(16)
 
 static bool is_call(const struct verdict_circumstances *c)

@@ -1,6 +1,7 @@
 /* loop.h -- one epoll, one timer heap: everything the host waits for.
  * Knows: descriptors, time.    May not know: what they mean.
- * Threads: the one that runs it.   Owns: the epoll descriptor; watches and timers are the callers'. */
+ * Threads: the one that runs it.
+ * Owns: the epoll descriptor; watches and timers are the callers'. */
 #ifndef FORGESYTE_HOST_LOOP_H
 #define FORGESYTE_HOST_LOOP_H
 
@@ -39,7 +40,8 @@ int loop_watch(struct loop *l, struct loop_watch *w, int fd, uint32_t events,
 int loop_rewatch(struct loop *l, struct loop_watch *w, uint32_t events) must_check;
 void loop_unwatch(struct loop *l, struct loop_watch *w);
 
-/* Sets or moves a timer (at_ns: monotonic; TIMEOUT_NEVER unsets it). -ENOMEM only when it was unset. */
+/* Sets or moves a timer (at_ns: monotonic; TIMEOUT_NEVER unsets it). -ENOMEM only when it was
+ * unset. */
 int loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_ns, void (*fn)(void *ctx),
                    void *ctx) must_check;
 void loop_timer_unset(struct loop *l, struct loop_timer *t);

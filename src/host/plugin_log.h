@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 #define PLUGIN_LOG_BYTES KIB(256) /* of text kept for each plugin */
-#define PLUGIN_LOG_LINE KIB(4)    /* a longer line is cut into lines of this size */
+#define PLUGIN_LOG_LINE  KIB(4)   /* a longer line is cut into lines of this size */
 
 enum plugin_log_stream { PLUGIN_LOG_STDOUT, PLUGIN_LOG_STDERR, PLUGIN_LOG_LOG };
 

@@ -107,8 +107,7 @@ int pool_new(struct loop *l, unsigned threads, struct pool **ret, struct err *e)
         pthread_cond_init(&p->wanted, NULL);
         p->watch.fd = -1;
         p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = p->event_fd < 0 ? -errno
-                            : loop_watch(l, &p->watch, p->event_fd, EPOLLIN, on_event, p);
+        r = p->event_fd < 0 ? -errno : loop_watch(l, &p->watch, p->event_fd, EPOLLIN, on_event, p);
         if (r == 0)
                 r = start_threads(p, threads);
         if (r < 0) {

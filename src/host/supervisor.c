@@ -43,8 +43,9 @@ static void end_calls(struct supervisor *s)
         struct unit *u;
 
         TAILQ_FOREACH(u, &s->units, link)
-                unit_close(u, "the server is shutting down");
-        TAILQ_FOREACH(u, &s->units, link) {
+        unit_close(u, "the server is shutting down");
+        TAILQ_FOREACH(u, &s->units, link)
+        {
                 struct instance *i, *next;
 
                 for (i = TAILQ_FIRST(&u->instances); i; i = next) {
@@ -106,8 +107,8 @@ struct unit *supervisor_unit(struct supervisor *s, const char *name)
         struct unit *u;
 
         TAILQ_FOREACH(u, &s->units, link)
-                if (!u->gone && !strcmp(u->name, name))
-                        return u;
+        if (!u->gone && !strcmp(u->name, name))
+                return u;
         return NULL;
 }
 
@@ -116,8 +117,8 @@ static struct unit *unit_in(struct supervisor *s, const char *dir)
         struct unit *u;
 
         TAILQ_FOREACH(u, &s->units, link)
-                if (!u->gone && !strcmp(u->dir, dir))
-                        return u;
+        if (!u->gone && !strcmp(u->dir, dir))
+                return u;
         return NULL;
 }
 
@@ -132,7 +133,8 @@ static struct unit *add_unit(struct supervisor *s, const char *name, const char 
 
 /* --- finding plugins --- */
 
-/* A folder's name as a plugin name, for those whose manifest tells none; -2, -3 ... when it is taken. */
+/* A folder's name as a plugin name, for those whose manifest tells none; -2, -3 ... when it is
+ * taken. */
 static void name_of_folder(struct supervisor *s, const char *dir, char *buf)
 {
         const char *base = strrchr(dir, '/');
@@ -244,7 +246,7 @@ int supervisor_scan(struct supervisor *s, const char *dir, struct err *e)
                 free(entries);
         }
         TAILQ_FOREACH(u, &s->units, link)
-                total += !u->gone;
+        total += !u->gone;
         return total;
 }
 
@@ -256,7 +258,8 @@ char **supervisor_pending(struct supervisor *s, size_t *ret_n)
         size_t n = 0, bytes = 0;
         char **list, *text;
 
-        TAILQ_FOREACH(u, &s->units, link) {
+        TAILQ_FOREACH(u, &s->units, link)
+        {
                 if (u->gone || !unit_is_pending(u))
                         continue;
                 n++;
@@ -267,11 +270,13 @@ char **supervisor_pending(struct supervisor *s, size_t *ret_n)
                 return NULL;
         text = (char *)(list + n + 1);
         n = 0;
-        TAILQ_FOREACH(u, &s->units, link) {
+        TAILQ_FOREACH(u, &s->units, link)
+        {
                 if (u->gone || !unit_is_pending(u))
                         continue;
                 list[n++] = text;
-                text += sprintf(text, "%s: %s", u->name, plugin_loader_step_words(u->loader.step)) + 1;
+                text +=
+                    sprintf(text, "%s: %s", u->name, plugin_loader_step_words(u->loader.step)) + 1;
         }
         *ret_n = n;
         return list;
@@ -297,9 +302,9 @@ void supervisor_refresh(struct supervisor *s, const char *name)
         struct unit *u;
 
         TAILQ_FOREACH(u, &s->units, link)
-                if (!u->gone && (!name || !strcmp(name, u->name)) &&
-                    now - u->refreshed_ns >= USAGE_FRESH_NS)
-                        unit_refresh(u, now);
+        if (!u->gone && (!name || !strcmp(name, u->name)) &&
+            now - u->refreshed_ns >= USAGE_FRESH_NS)
+                unit_refresh(u, now);
 }
 
 /* --- reloading --- */
@@ -324,8 +329,8 @@ static bool is_settled(const struct supervisor *s)
         const struct unit *u;
 
         TAILQ_FOREACH(u, &s->units, link)
-                if (!u->gone && unit_is_pending(u))
-                        return false;
+        if (!u->gone && unit_is_pending(u))
+                return false;
         return true;
 }
 
@@ -365,7 +370,8 @@ static void retire_vanished(struct supervisor *s)
 {
         struct unit *u;
 
-        TAILQ_FOREACH(u, &s->units, link) {
+        TAILQ_FOREACH(u, &s->units, link)
+        {
                 scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
                 struct err e;
 
@@ -389,7 +395,8 @@ int supervisor_reload_all(struct supervisor *s, void (*done)(void *ctx), void *c
         if (r < 0)
                 return r;
         /* Those that were there before; the scan has begun the new ones. */
-        for (u = last ? TAILQ_FIRST(&s->units) : NULL; u; u = u == last ? NULL : TAILQ_NEXT(u, link))
+        for (u = last ? TAILQ_FIRST(&s->units) : NULL; u;
+             u = u == last ? NULL : TAILQ_NEXT(u, link))
                 if (!u->gone)
                         unit_reload(u);
         r = supervisor_when_settled(s, done, ctx);
@@ -410,13 +417,13 @@ void supervisor_forget(struct supervisor *s, void *ctx)
                 }
         }
         TAILQ_FOREACH(u, &s->units, link)
-                for (v = TAILQ_FIRST(&u->waiters); v; v = next_waiter) {
-                        next_waiter = TAILQ_NEXT(v, link);
-                        if (v->own && v->ctx == ctx) {
-                                TAILQ_REMOVE(&u->waiters, v, link);
-                                free(v);
-                        }
+        for (v = TAILQ_FIRST(&u->waiters); v; v = next_waiter) {
+                next_waiter = TAILQ_NEXT(v, link);
+                if (v->own && v->ctx == ctx) {
+                        TAILQ_REMOVE(&u->waiters, v, link);
+                        free(v);
                 }
+        }
 }
 
 /* --- the end --- */

@@ -46,22 +46,23 @@ struct supervisor_options {
 
 int supervisor_new(const struct supervisor_options *o, struct supervisor **ret,
                    struct err *e) must_check;
-/* Kills every worker and waits for the last. Calls that are under way end with PluginUnavailable. */
+/* Kills every worker and waits for the last. Calls under way end with PluginUnavailable. */
 void supervisor_free(struct supervisor *s);
 
 struct plugin_registry *supervisor_registry(struct supervisor *s);
 const struct isolation *supervisor_isolation(struct supervisor *s);
 void supervisor_configure(struct supervisor *s, const struct host_config *config);
 
-/* Looks for plugins (folders with a manifest.json, or such a folder itself) and begins to load those
- * that are new. Returns how many there are in all; -errno with words when a folder cannot be read. */
+/* Looks for plugins (folders with a manifest.json, or such a folder itself) and begins to load
+ * those that are new. Returns how many there are in all; -errno with words when a folder cannot be
+ * read. */
 int supervisor_scan(struct supervisor *s, const char *dir, struct err *e) must_check;
 
 /* The names of plugins that are still being found, checked or loaded, and of what step; a
  * malloc'ed NULL-terminated array in one block. NULL: no memory. */
 char **supervisor_pending(struct supervisor *s, size_t *ret_n);
 
-/* The manifest as loaded (borrowed until the loop's next turn); NULL: no such plugin, or none yet. */
+/* The manifest as loaded (borrowed until the loop's next turn); NULL: no such plugin, or none. */
 const struct plugin_manifest *supervisor_manifest(struct supervisor *s, const char *name);
 /* NULL: no such plugin. */
 struct plugin_log *supervisor_log(struct supervisor *s, const char *name);
@@ -69,8 +70,8 @@ struct plugin_log *supervisor_log(struct supervisor *s, const char *name);
 void supervisor_refresh(struct supervisor *s, const char *name);
 
 /* A new generation; done is called once, when loading has ended. 1: no such plugin. */
-int supervisor_reload(struct supervisor *s, const char *name, void (*done)(void *ctx), void *ctx)
-    must_check;
+int supervisor_reload(struct supervisor *s, const char *name, void (*done)(void *ctx),
+                      void *ctx) must_check;
 /* Looks for new and vanished plugins too; done is called once, when all have settled. */
 int supervisor_reload_all(struct supervisor *s, void (*done)(void *ctx), void *ctx,
                           struct err *e) must_check;
@@ -79,8 +80,8 @@ int supervisor_when_settled(struct supervisor *s, void (*done)(void *ctx), void 
 /* A ctx whose owner is going away: its callbacks are not called any more. */
 void supervisor_forget(struct supervisor *s, void *ctx);
 
-/* One request to run a tool; takes the source's contents. end is called exactly once, perhaps before
- * this returns; then NULL is returned. */
+/* One request to run a tool; takes the source's contents. end is called exactly once, perhaps
+ * before this returns; then NULL is returned. */
 typedef void (*host_call_end_fn)(void *ctx, const struct tool_outcome *outcome);
 struct host_call *supervisor_run(struct supervisor *s, const char *plugin, const char *tool,
                                  struct argument_source *take_source, host_call_end_fn end,

@@ -148,7 +148,8 @@ void unit_refresh(struct unit *u, int64_t now_ns)
         unsigned n = 0;
 
         u->refreshed_ns = now_ns;
-        TAILQ_FOREACH(i, &u->instances, link) {
+        TAILQ_FOREACH(i, &u->instances, link)
+        {
                 struct sandbox_usage usage = {0};
 
                 if (!is_shown(i) || n == HEALTH_INSTANCES_MAX)
@@ -175,8 +176,7 @@ static void remember_failure(struct unit *u, const struct tool_outcome *o)
         snprintf(f->error_type, sizeof f->error_type, "%s",
                  o->type[0] ? o->type : plugin_error_name(o->error));
         snprintf(f->error, sizeof f->error, "%s", o->words ? o->words : "");
-        snprintf(f->stderr_tail, sizeof f->stderr_tail, "%s",
-                 o->stderr_tail ? o->stderr_tail : "");
+        snprintf(f->stderr_tail, sizeof f->stderr_tail, "%s", o->stderr_tail ? o->stderr_tail : "");
         if (plugin_registry_record_failure(u->s->registry, u->name, f) < 0)
                 log_write(u->s->o.log, LOG_LEVEL_ERROR, "plugin %s: out of memory", u->name);
 }
@@ -207,10 +207,11 @@ static void consider_restart(struct unit *u)
                 return;
         at = restart_policy_grant(&u->restart, now);
         if (at < 0) {
-                log_write(u->s->o.log, LOG_LEVEL_ERROR,
-                          "plugin %s: failed too often (%d restarts in 10 minutes); it stays FAILED "
-                          "until it is reloaded",
-                          u->name, RESTART_POLICY_CAP);
+                log_write(
+                    u->s->o.log, LOG_LEVEL_ERROR,
+                    "plugin %s: failed too often (%d restarts in 10 minutes); it stays FAILED "
+                    "until it is reloaded",
+                    u->name, RESTART_POLICY_CAP);
                 return;
         }
         log_write(u->s->o.log, LOG_LEVEL_INFO, "plugin %s: restarting in %.0f s", u->name,
@@ -239,8 +240,8 @@ static void fail_unit(struct unit *u, const struct tool_outcome *o)
         loop_timer_unset(u->s->o.loop, &u->respawn_timer);
         /* Refused only when the entry is gone: then there is nobody to tell. */
         if (plugin_registry_step(u->s->registry, u->name, LIFECYCLE_EVENT_BROKE,
-                                 o->words ? o->words : plugin_error_name(o->error),
-                                 clock_mono_ns(), &actions) != 0)
+                                 o->words ? o->words : plugin_error_name(o->error), clock_mono_ns(),
+                                 &actions) != 0)
                 return;
         unit_announce(u);
         if (actions & LIFECYCLE_DO_STOP_WORKERS)
@@ -313,8 +314,8 @@ static void start_worker(struct unit *u, bool probe, struct err *e, int *ret)
         if (*ret != 0)
                 return;
         TAILQ_INSERT_TAIL(&u->instances, i, link);
-        if (!probe && plugin_registry_set_isolation(u->s->registry, u->name,
-                                                    sandbox_isolation(i->box)) < 0)
+        if (!probe &&
+            plugin_registry_set_isolation(u->s->registry, u->name, sandbox_isolation(i->box)) < 0)
                 log_write(u->s->o.log, LOG_LEVEL_ERROR, "plugin %s: out of memory", u->name);
         unit_refresh(u, clock_mono_ns());
 }
@@ -579,8 +580,8 @@ static struct instance *find_free(struct unit *u)
         struct instance *i;
 
         TAILQ_FOREACH(i, &u->instances, link)
-                if (instance_is_free(i) && is_current(u, i->generation))
-                        return i;
+        if (instance_is_free(i) && is_current(u, i->generation))
+                return i;
         return NULL;
 }
 
@@ -679,9 +680,9 @@ void unit_load(struct unit *u, struct plugin_manifest *take_m, enum plugin_error
                 refusal = weak;
                 error = PLUGIN_ERROR_ISOLATION_UNAVAILABLE;
         }
-        next = plugin_loader_load(&u->loader, u->release ? u->release->manifest : NULL, error,
-                                  refusal, unit_box_dir(u), unit_box_python(u), clock_mono_ns(),
-                                  &e);
+        next =
+            plugin_loader_load(&u->loader, u->release ? u->release->manifest : NULL, error, refusal,
+                               unit_box_dir(u), unit_box_python(u), clock_mono_ns(), &e);
         if (next < 0) {
                 log_write(u->s->o.log, LOG_LEVEL_ERROR, "plugin %s: %s", u->name, e.msg);
                 plugin_loader_fail(&u->loader, PLUGIN_ERROR_INTERNAL, e.msg, clock_mono_ns());

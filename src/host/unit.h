@@ -29,8 +29,8 @@ struct unit {
         struct supervisor *s;
         char name[65];
         char *dir;
-        bool gone; /* its folder vanished; only kept until the end */
-        struct release *release;  /* the current generation's; NULL: no manifest */
+        bool gone;               /* its folder vanished; only kept until the end */
+        struct release *release; /* the current generation's; NULL: no manifest */
         struct plugin_loader loader;
         bool usable; /* the current generation was INITIALIZED and has not failed */
         enum lifecycle_state announced;
@@ -64,7 +64,8 @@ int unit_when_settled(struct unit *u, void (*fn)(void *ctx), void *ctx) must_che
 
 /* Gives queued calls to free instances. */
 void unit_pump(struct unit *u);
-/* A call's outcome fails the plugin (under "on_error": "fail"): BROKE, before the client hears of it. */
+/* A call's outcome fails the plugin (under "on_error": "fail"): BROKE, before the client hears of
+ * it. */
 void unit_note_outcome(struct unit *u, struct release *of, const struct tool_outcome *o);
 /* Tells the world when the state has changed. */
 void unit_announce(struct unit *u);
@@ -73,8 +74,8 @@ void unit_refresh(struct unit *u, int64_t now_ns);
 /* host_call's side of an instance's events (host/call.c). */
 void host_call_result(struct tool_call *call, uint8_t *take_payload, size_t n);
 void host_call_finish(struct tool_call *call, struct tool_outcome *o);
-/* The queued call must be checked against the current release: true when it may go on; false: it has
- * ended. */
+/* The queued call must be checked against the current release: true when it may go on; false: it
+ * has ended. */
 bool host_call_adopt(struct tool_call *call, struct release *r);
 /* It was handed over: its execution deadline. */
 int64_t host_call_dispatched(struct tool_call *call, int64_t now_ns);

@@ -80,14 +80,13 @@ static int load_payload(const struct unit *u, struct str *to)
         const struct plugin_manifest *m = u->release->manifest;
         scoped(free) struct wire_model *models = calloc(m->n_models + 1, sizeof *models);
         scoped(str) struct str paths = {0};
-        struct wire_load load = {.runtime = wire_str_of(m->runtime == PLUGIN_RUNTIME_PYTHON
-                                                            ? "python"
-                                                            : "native"),
-                                 .plugin = wire_str_of(m->name),
-                                 .dir = wire_str_of(unit_box_dir(u)),
-                                 .entrypoint = wire_str_of(m->entrypoint),
-                                 .models = models,
-                                 .n_models = (uint16_t)m->n_models};
+        struct wire_load load = {
+            .runtime = wire_str_of(m->runtime == PLUGIN_RUNTIME_PYTHON ? "python" : "native"),
+            .plugin = wire_str_of(m->name),
+            .dir = wire_str_of(unit_box_dir(u)),
+            .entrypoint = wire_str_of(m->entrypoint),
+            .models = models,
+            .n_models = (uint16_t)m->n_models};
         size_t at = 0;
 
         if (!models)

@@ -8,7 +8,7 @@ const char *plugin_loader_step_words(enum plugin_loader_step step)
 {
         static const char *const words[] = {
 #define X(id, text) text,
-            PLUGIN_LOADER_STEPS(X)
+                PLUGIN_LOADER_STEPS(X)
 #undef X
         };
 
@@ -36,8 +36,8 @@ static void step(struct plugin_loader *l, enum lifecycle_event event, const char
 {
         unsigned actions;
 
-        /* The entry was made by load and the table has the move, so nothing is left to refuse it but
-         * the entry's removal, which ends the load as well. */
+        /* The entry was made by load and the table has the move, so nothing is left to refuse it
+         * but the entry's removal, which ends the load as well. */
         if (plugin_registry_step(l->registry, l->name, event, reason, now, &actions) != 0)
                 l->step = PLUGIN_LOADER_AT_ENDED;
 }
@@ -46,15 +46,16 @@ static void move(struct plugin_loader *l, enum plugin_error error, const char *w
 {
         scoped(str) struct str reason = {0};
         bool registered = l->step > PLUGIN_LOADER_AT_DEPENDENCIES;
-        enum lifecycle_event event = registered ? LIFECYCLE_EVENT_LOAD_FAILED
-                                                : LIFECYCLE_EVENT_REFUSED;
+        enum lifecycle_event event =
+            registered ? LIFECYCLE_EVENT_LOAD_FAILED : LIFECYCLE_EVENT_REFUSED;
 
-        if (error != PLUGIN_ERROR_NONE && strncmp(words, plugin_error_name(error),
-                                                  strlen(plugin_error_name(error))))
+        if (error != PLUGIN_ERROR_NONE &&
+            strncmp(words, plugin_error_name(error), strlen(plugin_error_name(error))))
                 str_addf(&reason, "%s: ", plugin_error_name(error));
         str_adds(&reason, words);
-        /* A box that is too weak is something missing on this machine, not a fault of the plugin. */
-        if (!registered && (error == PLUGIN_ERROR_NONE || error == PLUGIN_ERROR_ISOLATION_UNAVAILABLE))
+        /* A box that is too weak is missing on this machine, not a fault of the plugin. */
+        if (!registered &&
+            (error == PLUGIN_ERROR_NONE || error == PLUGIN_ERROR_ISOLATION_UNAVAILABLE))
                 event = LIFECYCLE_EVENT_DEPENDENCIES_MISSING;
         step(l, event, reason.data ? reason.data : words, now);
         l->step = PLUGIN_LOADER_AT_ENDED;

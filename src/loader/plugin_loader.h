@@ -49,8 +49,8 @@ void plugin_loader_init(struct plugin_loader *l, struct plugin_registry *registr
 void plugin_loader_done(struct plugin_loader *l);
 
 /* Steps 1 and 2: a new generation begins with the manifest m, or with `refusal`, the words for why
- * there is none (of type `error`). box_dir and host_python: as dependency_checker_plan. -ENOMEM, or an
- * enum plugin_loader_next. */
+ * there is none (of type `error`). box_dir and host_python: as dependency_checker_plan. -ENOMEM, or
+ * an enum plugin_loader_next. */
 int plugin_loader_load(struct plugin_loader *l, const struct plugin_manifest *m,
                        enum plugin_error error, const char *refusal, const char *box_dir,
                        const char *host_python, int64_t mono_now_ns, struct err *e) must_check;

@@ -34,8 +34,8 @@ void call_args_done(struct call_args *a);
 int call_args_add_bytes(struct call_args *a, const char *name, const char *content_type,
                         const char *data, size_t size, char *take_own) must_check;
 
-/* How a call ended. error NONE: result is the JSON text for the client. Otherwise words say why, and
- * type (not "") is the plugin's own name for it. Owned by whoever made it. */
+/* How a call ended. error NONE: result is the JSON text for the client. Otherwise words say why,
+ * and type (not "") is the plugin's own name for it. Owned by whoever made it. */
 struct tool_outcome {
         enum plugin_error error;
         char type[65];
@@ -62,7 +62,7 @@ char *tool_outcome_envelope(const struct tool_outcome *o, size_t *ret_size);
 enum tool_call_state { TOOL_CALL_NEW, TOOL_CALL_QUEUED, TOOL_CALL_RUNNING, TOOL_CALL_ENDED };
 
 struct tool_call;
-/* Called exactly once, in the loop, as the last thing that is done with the call: it may free it. */
+/* Called exactly once, in the loop, as the last that is done with the call: it may free it. */
 typedef void (*tool_call_end_fn)(void *ctx, struct tool_call *call, struct tool_outcome *outcome);
 
 struct tool_queue;

@@ -24,13 +24,13 @@ void tool_queue_init(struct tool_queue *q, struct plugin_registry *registry, con
  * InvalidArguments, ...). Touches nothing but its parameters. */
 int tool_runner_check(const struct plugin_manifest *m, const char *tool,
                       const struct call_args *args, struct tool_outcome *ret) must_check;
-/* Checks a result against the tool's output schema: 0, or 1 and InvalidOutput. `text` is strict JSON
- * or it is InvalidOutput as well. Touches nothing but its parameters. */
+/* Checks a result against the tool's output schema: 0, or 1 and InvalidOutput. `text` is strict
+ * JSON or it is InvalidOutput as well. Touches nothing but its parameters. */
 int tool_runner_check_result(const struct manifest_tool *tool, const char *text, size_t size,
                              struct tool_outcome *ret) must_check;
 
-/* Step 1: available? and room in the queue? Then the call is QUEUED and 0 is returned; otherwise the
- * call has ended (on_end was called) and 1 is returned. */
+/* Step 1: available? and room in the queue? Then the call is QUEUED and 0 is returned; otherwise
+ * the call has ended (on_end was called) and 1 is returned. */
 int tool_runner_run(struct tool_queue *q, struct tool_call *call, uint32_t generation,
                     int64_t now_ns) must_check;
 /* Step 2: the oldest queued call leaves the queue and counts as running; NULL when there is none.

@@ -1,12 +1,14 @@
 /* manifest.json: what is taken, what is refused and in which words, and that no input breaks it. */
 #include "support/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "loader/plugin_manifest.h"
 
@@ -550,6 +552,90 @@ static void test_meta_is_read_as_strictly_as_the_manifest(void **state)
         }
 }
 
+/* --- the document and our own plugins --- */
+
+static void test_documents_examples_are_taken(void **state)
+{
+        scoped(free) char *text = NULL;
+        struct plugin_manifest *m = NULL;
+        struct err e = {0};
+        size_t size;
+        char *begin, *end;
+
+        (void)state;
+        assert_int_equal(
+            fd_read_file(-1, SOURCE_ROOT "/docs/MANIFEST.md", MIB(1), &text, &size, &e), 0);
+        begin = strstr(text, "```json\n");
+        assert_non_null(begin);
+        begin += strlen("```json\n");
+        end = strstr(begin, "```");
+        assert_non_null(end);
+        if (plugin_manifest_parse(begin, (size_t)(end - begin), &m, &e) != 0)
+                fail_msg("%s", e.msg);
+        assert_int_equal(m->n_models, 2);
+        assert_int_equal(m->n_tools, 1);
+        plugin_manifest_free(m);
+}
+
+/* Each key of the example has its row in the table. */
+static void expect_rows(const char *text, const char *prefix, const json_t *object)
+{
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *)object, key, value)
+        {
+                char row[64];
+
+                snprintf(row, sizeof row, "\n| `%s%s` |", prefix, key);
+                if (!strstr(text, row) && !json_is_object(value))
+                        fail_msg("docs/MANIFEST.md has no row for %s%s", prefix, key);
+        }
+}
+
+static void test_document_has_a_row_for_every_key(void **state)
+{
+        scoped(plugin_manifest_free) struct plugin_manifest *m = parse(full);
+        scoped(free) char *text = NULL;
+        size_t size;
+
+        (void)state;
+        assert_int_equal(
+            fd_read_file(-1, SOURCE_ROOT "/docs/MANIFEST.md", MIB(1), &text, &size, NULL), 0);
+        expect_rows(text, "", m->raw);
+        expect_rows(text, "limits.", json_object_get(m->raw, "limits"));
+        expect_rows(text, "permissions.", json_object_get(m->raw, "permissions"));
+        expect_rows(text, "dependencies.", json_object_get(m->raw, "dependencies"));
+        expect_rows(text, "tools[].", json_array_get(json_object_get(m->raw, "tools"), 0));
+}
+
+static void test_takes_the_manifests_of_our_own_plugins(void **state)
+{
+        DIR *plugins = opendir(SOURCE_ROOT "/plugins");
+        struct dirent *entry;
+        unsigned taken = 0;
+
+        (void)state;
+        assert_non_null(plugins);
+        while ((entry = readdir(plugins))) {
+                char dir[512];
+                struct plugin_manifest *m = NULL;
+                struct err e = {0};
+                int r;
+
+                snprintf(dir, sizeof dir, SOURCE_ROOT "/plugins/%.255s", entry->d_name);
+                r = entry->d_name[0] == '.' ? -ENOENT : plugin_manifest_load(dir, &m, &e);
+                if (r != 0 && r != -ENOENT && r != -ENOTDIR)
+                        fail_msg("%s: %s", entry->d_name, e.msg);
+                if (r == 0)
+                        assert_string_equal(m->name, entry->d_name);
+                taken += r == 0;
+                plugin_manifest_free(m);
+        }
+        closedir(plugins);
+        assert_true(taken > 0);
+}
+
 /* --- from a folder --- */
 
 static void write_file(const char *dir, const char *text)
@@ -748,6 +834,9 @@ int main(void)
             cmocka_unit_test(test_meta_brings_the_tools_when_the_manifest_has_none),
             cmocka_unit_test(test_meta_must_have_every_tool_of_the_manifest),
             cmocka_unit_test(test_meta_is_read_as_strictly_as_the_manifest),
+            cmocka_unit_test(test_documents_examples_are_taken),
+            cmocka_unit_test(test_document_has_a_row_for_every_key),
+            cmocka_unit_test(test_takes_the_manifests_of_our_own_plugins),
             cmocka_unit_test(test_loads_from_a_folder),
             cmocka_unit_test(test_no_mutation_breaks_the_parser),
             cmocka_unit_test(test_survives_every_failed_allocation),

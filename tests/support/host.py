@@ -465,11 +465,12 @@ class HostCase(unittest.TestCase):
         os.mkdir(self.plugins)
         os.chmod(self.plugins, 0o755)
 
-    def plugin(self, name, like="crashtest", so=None, files=(), manifest_text=None, **manifest):
+    def plugin(self, name, like="crashtest", so=None, files=(), manifest_text=None, folder=None,
+               **manifest):
         """A plugin folder. like: the plugin whose manifest and shared object it has, changed by
         `manifest` (None removes a key). so: another object from tests/plugins. files: (path, bytes).
-        Returns the folder."""
-        folder = os.path.join(self.plugins, name)
+        folder: its name, where that is not the plugin's. Returns its path."""
+        folder = os.path.join(self.plugins, folder or name)
         os.makedirs(folder, exist_ok=True)
         os.chmod(folder, 0o755)
         base, objects = self._template(like)

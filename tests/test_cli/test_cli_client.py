@@ -12,6 +12,8 @@ import tempfile
 import threading
 import unittest
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+INCLUDE = os.path.join(ROOT, "include")
 PROGRAM = os.environ.get("FORGESYTE", "forgesyte")
 
 OCR = {"name": "ocr", "state": "INITIALIZED", "reason": None, "version": "1.0.0",
@@ -366,6 +368,21 @@ class CliClientTest(unittest.TestCase):
         code, out, err = self.run_cli("new", "my-plugin", "--native")
         self.assertEqual((code, out), (1, ""))
         self.assertIn("File exists", err)
+
+    def test_a_new_plugin_builds_and_bears_its_name(self):
+        self.run_cli("new", "my-plugin", "--native")
+        folder = os.path.join(self.folder.name, "my-plugin")
+        self.assertEqual(sorted(os.listdir(folder)),
+                         ["Makefile", "README.md", "manifest.json", "plugin.c", "test.sh"])
+        self.assertTrue(os.access(os.path.join(folder, "test.sh"), os.X_OK))
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                self.assertNotIn("@NAME@", f.read())
+        with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as f:
+            self.assertEqual(json.load(f)["name"], "my-plugin")
+        subprocess.run(["make", "-s", "-C", folder, f"FORGESYTE_INCLUDE={INCLUDE}",
+                        "CFLAGS=-Wall -Wextra -Werror"], check=True, timeout=60)
+        self.assertTrue(os.path.exists(os.path.join(folder, "my-plugin.so")))
 
 
 if __name__ == "__main__":

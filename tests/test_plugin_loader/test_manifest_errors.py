@@ -90,8 +90,8 @@ class ManifestErrors(HostCase):
 
 class Names(HostCase):
     def test_the_second_of_two_with_one_name_is_refused_and_the_first_serves(self):
-        self.plugin("twin-a", like="crashtest", name="twin")
-        self.plugin("twin-b", like="crashtest", name="twin")
+        self.plugin("twin", like="crashtest", folder="twin-a")
+        self.plugin("twin", like="crashtest", folder="twin-b")
         host = self.serve()
         self.assertEqual(host.run("twin", "echo", {"a": 1}).result, {"a": 1})
         others = [p for p in host.get("/v1/plugins").json["plugins"] if p["name"] != "twin"]

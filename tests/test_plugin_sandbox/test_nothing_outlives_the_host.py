@@ -13,9 +13,11 @@ class End(HostCase):
         self.plugin("busy", like="crashtest", limits={"timeout_seconds": 60})
         self.plugin("bomb", like="crashtest", limits={"timeout_seconds": 60})
         host = self.serve(checked=False, **options)
-        calls = [host.begin("busy", "spin"), host.begin("bomb", "fork_bomb", {"depth": 3})]
+        calls = [host.begin("busy", "spin")]
         host.wait_health("busy", lambda h: h["in_flight"] == 1)
-        host.wait_health("bomb", lambda h: h["in_flight"] == 1)
+        if host.health("bomb")["isolation"]["namespaces"]:  # without, a box may not fork at all
+            calls.append(host.begin("bomb", "fork_bomb", {"depth": 3}))
+            host.wait_health("bomb", lambda h: h["in_flight"] == 1)
         self.assertGreaterEqual(len(host.children()), 5)
         return host, calls
 

@@ -124,7 +124,7 @@ class ErrorTable(HostCase):
 
     def test_a_closed_wire_is_a_protocol_error(self):
         self.start("answers")
-        self.check(self.host.run("p", "unplug"), 502, "ProtocolError", "channel closed", "FAILED")
+        self.check(self.host.run("p", "unplug"), 502, "ProtocolError", "channel", "FAILED")
 
     def test_a_forbidden_system_call_is_a_violation(self):
         self.start("answers")
@@ -132,10 +132,8 @@ class ErrorTable(HostCase):
 
     def test_an_output_over_the_limit_is_too_large(self):
         self.start("answers", "--max-output", "1M")
-        answer = self.host.run("p", "large", {"bytes": 4 << 20})
-        self.assertEqual(answer.status, 502)
-        self.assertIn(answer.error_type, ("OutputTooLarge", "PluginError"))
-        self.assertEqual(self.host.state("p"), "FAILED")
+        self.check(self.host.run("p", "large", {"bytes": 4 << 20}), 502, "OutputTooLarge", "",
+                   "FAILED")
 
     def test_an_output_within_the_limit_passes(self):
         self.start("answers")

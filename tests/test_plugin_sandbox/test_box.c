@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,14 +20,36 @@ static struct {
         int children, fds;
 } shared;
 
-const char *test_box_worker(void)
+#define NOBODY 65534
+
+static const char *become_nobody(void)
 {
-        return shared.worker;
+        if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+            setresuid(NOBODY, NOBODY, NOBODY) < 0)
+                return "only root can become somebody else";
+        /* Else our own files in /proc would be root's. */
+        prctl(PR_SET_DUMPABLE, 1);
+        return access(shared.worker, X_OK) < 0 ? "nobody can't reach the worker program" : NULL;
 }
 
-void test_box_set_worker(const char *path)
+bool test_box_prepare(int argc, char **argv)
 {
-        snprintf(shared.worker, sizeof shared.worker, "%s", path);
+        const char *why = argc < 2 ? "no worker program was given" : NULL;
+
+        if (!why)
+                snprintf(shared.worker, sizeof shared.worker, "%s", argv[1]);
+        if (argc > 2 && !strcmp(argv[2], "nobody"))
+                why = become_nobody();
+        if (why)
+                printf("1..0 # SKIP %s\n", why);
+        return !why;
+}
+
+void test_box_skip(const char *why)
+{
+        print_message("%s\n", why);
+        skip();
+        abort(); /* not reached: skip() jumps away */
 }
 
 static void write_file(const char *path, const char *text)
@@ -53,7 +77,7 @@ void test_box_init(struct test_box *t, const char *fake_missing)
         snprintf(path, sizeof path, "%s/file", t->dir);
         write_file(path, "hello");
         sandbox_policy_init(&t->policy);
-        snprintf(t->policy.name, sizeof t->policy.name, "probe");
+        snprintf(t->policy.name, sizeof t->policy.name, "probe-%d", getpid());
         t->policy.min_level = ISOLATION_NONE;
         assert_int_equal(sandbox_policy_set_plugin_dir(&t->policy, t->dir), 0);
 }
@@ -245,6 +269,47 @@ bool test_box_is_alive(pid_t pid)
 
         snprintf(name, sizeof name, "%d", pid);
         return read_stat(name, &state, &parent) && state != 'Z' && state != 'X';
+}
+
+/* A box's processes show its name behind "--box". */
+static bool is_of_box(const char *pid, const char *name)
+{
+        char path[300], text[512] = {0}, *p;
+        int fd;
+        ssize_t n;
+
+        snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        fd_close(fd);
+        p = n > 0 ? memmem(text, (size_t)n, "--box", sizeof "--box") : NULL;
+        return p && !strcmp(p + sizeof "--box", name);
+}
+
+size_t test_box_named(const char *name, pid_t *ret, size_t n)
+{
+        DIR *dir = opendir("/proc");
+        const struct dirent *d;
+        size_t found = 0;
+
+        assert_non_null(dir);
+        while (found < n && (d = readdir(dir)))
+                if (d->d_name[0] >= '0' && d->d_name[0] <= '9' && is_of_box(d->d_name, name))
+                        ret[found++] = atoi(d->d_name);
+        closedir(dir);
+        return found;
+}
+
+void test_box_wait_gone(const pid_t *pids, size_t n)
+{
+        int64_t end = clock_mono_ns() + BOX_WAIT_MS * NSEC_PER_MSEC;
+
+        for (size_t i = 0; i < n; i++)
+                while (test_box_is_alive(pids[i])) {
+                        if (clock_mono_ns() > end)
+                                fail_msg("process %d lives on", pids[i]);
+                        poll(NULL, 0, 1);
+                }
 }
 
 void test_box_mark_leaks(void)

@@ -16,9 +16,12 @@ struct test_box {
         char answer[4096];
 };
 
-/* The worker program (the test's argument), absolute. */
-const char *test_box_worker(void);
-void test_box_set_worker(const char *path);
+/* Arguments: the worker program, absolute, and perhaps "nobody": become an ordinary user first.
+ * False: that can't be done here, and the reason was printed. */
+bool test_box_prepare(int argc, char **argv);
+
+/* Ends the test as skipped, for this reason. */
+void test_box_skip(const char *why) __attribute__((noreturn));
 
 /* A runner with these walls missing, a policy with a folder that holds "file". */
 void test_box_init(struct test_box *t, const char *fake_missing);
@@ -47,6 +50,11 @@ int test_box_count_children(void);
 int test_box_count_fds(void);
 /* Does the process exist (as other than a zombie)? */
 bool test_box_is_alive(pid_t pid);
+
+/* Living processes of boxes of that policy name, their inits too; up to n pids. */
+size_t test_box_named(const char *name, pid_t *ret, size_t n);
+/* Waits until all of these are dead or zombies; fails the test when they live on. */
+void test_box_wait_gone(const pid_t *pids, size_t n);
 
 /* Everything back to what it was at the last call of ..._mark. */
 void test_box_mark_leaks(void);

@@ -1,0 +1,179 @@
+/* A plugin that eats too much dies for that, is told apart from any other SIGKILL, and never gets
+ * far past its limit: by cgroup, and where there is none by rlimit and watch. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "sandbox/memory_guard.h"
+#include "test_box.h"
+
+#define LIMIT MIB(64)
+
+static void open_limited(struct test_box *t, const char *fake_missing)
+{
+        test_box_init(t, fake_missing);
+        t->policy.memory_bytes = LIMIT;
+        test_box_start(t);
+        (void)test_box_ask(t, "ping"); /* now its isolation is what it will be */
+}
+
+static bool has_cgroup(const struct test_box *t)
+{
+        return sandbox_isolation(t->sandbox)->memory >= ISOLATION_MEMORY_CGROUP1;
+}
+
+static void require_cgroup(struct test_box *t)
+{
+        if (has_cgroup(t))
+                return;
+        test_box_done(t);
+        test_box_skip("no memory cgroup can be had here");
+}
+
+static void test_the_kernel_stops_it_at_the_limit(void **state)
+{
+        struct obituary o;
+        struct test_box t;
+
+        (void)state;
+        open_limited(&t, NULL);
+        require_cgroup(&t);
+        test_box_die_of(&t, "eat 1073741824", &o);
+        assert_int_equal(o.cause, OBITUARY_MEMORY);
+        assert_true(o.peak_bytes > LIMIT / 2 && o.peak_bytes <= LIMIT);
+        test_box_done(&t);
+}
+
+static void test_a_child_at_the_limit_ends_the_whole_box(void **state)
+{
+        struct obituary o;
+        struct test_box t;
+
+        (void)state;
+        open_limited(&t, NULL);
+        require_cgroup(&t);
+        test_box_die_of(&t, "eat_in_child 1073741824", &o);
+        assert_int_equal(o.cause, OBITUARY_MEMORY);
+        test_box_done(&t);
+}
+
+static void test_shared_memory_and_files_in_memory_count(void **state)
+{
+        struct obituary o;
+        struct test_box t;
+
+        (void)state;
+        open_limited(&t, NULL);
+        require_cgroup(&t);
+        test_box_die_of(&t, "eat_shared 1073741824", &o);
+        assert_int_equal(o.cause, OBITUARY_MEMORY);
+        test_box_done(&t);
+}
+
+/* What the cgroup does not count, the watch does. */
+static void watched(const char *command)
+{
+        struct obituary o;
+        struct test_box t;
+
+        open_limited(&t, "cgroup");
+        assert_true(sandbox_wants_watch(t.sandbox));
+        assert_int_equal(sandbox_isolation(t.sandbox)->memory, ISOLATION_MEMORY_RLIMIT);
+        test_box_die_of(&t, command, &o);
+        assert_int_equal(o.cause, OBITUARY_MEMORY);
+        assert_true(o.peak_bytes > LIMIT);
+        assert_int_equal(o.oom_kills, 0);
+        test_box_done(&t);
+}
+
+static void test_without_a_cgroup_the_watch_sees_shared_memory(void **state)
+{
+        (void)state;
+        watched("eat_shared 1073741824");
+}
+
+static void test_without_a_cgroup_the_watch_sees_children(void **state)
+{
+        (void)state;
+        watched("eat_in_child 134217728");
+}
+
+static void test_without_a_cgroup_malloc_fails_before_the_machine_does(void **state)
+{
+        struct test_box t;
+
+        (void)state;
+        open_limited(&t, "cgroup");
+        /* One piece far above the limit is refused at once: the plugin's own affair. */
+        assert_string_equal(test_box_ask(&t, "sys 9 0 1073741824 3 0x22 -1 0"), "-1 12");
+        test_box_done(&t);
+}
+
+static void test_a_sigkill_by_its_own_hand_is_not_memory(void **state)
+{
+        static const char *const machines[] = {NULL, "cgroup"};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
+                struct obituary o;
+                struct test_box t;
+
+                open_limited(&t, machines[i]);
+                test_box_die_of(&t, "raise 9", &o);
+                assert_int_equal(o.cause, OBITUARY_SIGNAL);
+                assert_int_equal(o.signal, SIGKILL);
+                test_box_done(&t);
+        }
+}
+
+static void test_usage_is_the_whole_trees(void **state)
+{
+        static const char *const machines[] = {NULL, "cgroup"};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
+                struct sandbox_usage u;
+                struct test_box t;
+
+                open_limited(&t, machines[i]);
+                assert_string_equal(test_box_ask(&t, "eat 33554432"), "ate");
+                sandbox_usage(t.sandbox, &u);
+                assert_true(u.rss_bytes >= MIB(31) && u.rss_bytes < LIMIT);
+                assert_true(u.peak_rss_bytes >= u.rss_bytes);
+                test_box_done(&t);
+        }
+}
+
+static void test_the_sentence_names_the_limit(void **state)
+{
+        char buf[128];
+
+        (void)state;
+        memory_guard_sentence(MEMORY_GUARD_DEFAULT_BYTES, buf, sizeof buf);
+        assert_string_equal(
+            buf, "Plugin exceeded 1GB memory limit. Reduce model size or increase limit.");
+        memory_guard_sentence(MIB(1536), buf, sizeof buf);
+        assert_string_equal(
+            buf, "Plugin exceeded 1536MB memory limit. Reduce model size or increase limit.");
+        memory_guard_sentence(1000, buf, sizeof buf);
+        assert_string_equal(
+            buf, "Plugin exceeded 1000B memory limit. Reduce model size or increase limit.");
+}
+
+int main(int argc, char **argv)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_the_kernel_stops_it_at_the_limit),
+            cmocka_unit_test(test_a_child_at_the_limit_ends_the_whole_box),
+            cmocka_unit_test(test_shared_memory_and_files_in_memory_count),
+            cmocka_unit_test(test_without_a_cgroup_the_watch_sees_shared_memory),
+            cmocka_unit_test(test_without_a_cgroup_the_watch_sees_children),
+            cmocka_unit_test(test_without_a_cgroup_malloc_fails_before_the_machine_does),
+            cmocka_unit_test(test_a_sigkill_by_its_own_hand_is_not_memory),
+            cmocka_unit_test(test_usage_is_the_whole_trees),
+            cmocka_unit_test(test_the_sentence_names_the_limit),
+        };
+
+        if (!test_box_prepare(argc, argv))
+                return 0;
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

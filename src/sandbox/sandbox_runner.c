@@ -28,6 +28,13 @@ static void close_proc_self(struct sandbox_runner *r)
         prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* Far from people's and services' uids, and most likely apart from those of another host on this
+ * machine: boxes of one uid would share what the kernel counts by uid. */
+static uint32_t default_uids(void)
+{
+        return SANDBOX_UID_FIRST + ((uint32_t)getpid() & 0x3fff) * SANDBOX_SLOTS;
+}
+
 static void open_cgroups(struct sandbox_runner *r, const struct sandbox_runner_options *o)
 {
         bool none = probe_is_faked(o->fake_missing, "cgroup");
@@ -75,7 +82,7 @@ int sandbox_runner_new(const struct sandbox_runner_options *o, struct sandbox_ru
         r->worker_path = strdup(o->worker_path);
         if (!r->worker_path)
                 return err_set_errno(e, -ENOMEM, "make the sandbox runner");
-        r->uid_first = o->uid_first ? o->uid_first : SANDBOX_UID_FIRST;
+        r->uid_first = o->uid_first ? o->uid_first : default_uids();
         close_proc_self(r);
         probe_machine(o->fake_missing, r->uid_first, &r->machine, &r->reasons);
         open_cgroups(r, o);

@@ -94,6 +94,16 @@ static int get_filter(struct sandbox_runner *r, const struct plan *plan, const s
         return f->code ? 0 : seccomp_program_compile(&v, &f->code, &f->size, e);
 }
 
+/* Behind a cgroup's limit it is the second wall and must not be met first: only the cgroup counts
+ * the refusals, and they go into the obituary. */
+static uint64_t process_rlimit(const struct sandbox_runner *r, const struct sandbox_policy *p,
+                               bool own_pids)
+{
+        if (!r->machine.nproc)
+                return 0;
+        return p->pids_max + own_pids + (r->cgroups.pids ? 16 : 0);
+}
+
 /* Borrows the policy's strings and the runner's filter. */
 static int make_plan(struct sandbox *s, const struct sandbox_policy *p, struct str *ret,
                      struct err *e)
@@ -118,7 +128,7 @@ static int make_plan(struct sandbox *s, const struct sandbox_policy *p, struct s
             .memory_by_rlimit = s->isolation.memory == ISOLATION_MEMORY_RLIMIT,
             .memory_bytes = p->memory_bytes,
             .tmp_bytes = p->tmp_bytes,
-            .nproc = m->nproc ? p->pids_max + own_pids : 0,
+            .nproc = process_rlimit(r, p, own_pids),
             .nofile = p->nofile,
             .core = m->core,
             .host_pid = own_pids ? 0 : (uint64_t)getpid(),

@@ -18,11 +18,13 @@
 #define HTTP_POOL_SIZE   KIB(48) /* libmicrohttpd's memory for one connection */
 #define HTTP_HEAD_MAX    KIB(32)
 #define HTTP_HEADERS_MAX 100
-#define HTTP_DRAIN_MAX   KIB(64) /* a refused body up to this is read so that the connection lives \
-                                  */
+#define HTTP_DRAIN_MAX                                                                             \
+        KIB(64) /* a refused body up to this is read so that the connection lives                  \
+                 */
 #define HTTP_LINGERS_MAX    64
 #define HTTP_LINGER_SECONDS 3
 #define HTTP_SEND_RATE_MIN  KIB(4) /* bytes per second a reader must manage on average */
+#define HTTP_LOOK_NS        (50 * NSEC_PER_MSEC) /* between looks at a body on its way */
 #define HTTP_NEVER          INT64_MAX
 
 /* What an event of our epoll set points to: the first member of whatever it is. */
@@ -50,6 +52,8 @@ struct http_conn {
         bool lost;        /* reset: nobody is there */
         bool dead;        /* we gave it up; libmicrohttpd will close it */
         bool lingers;     /* closes with unread bytes: give the client time to read our answer */
+        unsigned strikes; /* looks at a body that waits unread */
+        size_t looked_at; /* what had been read of it then */
         bool timed;       /* has a stall time-out of libmicrohttpd's own */
         char peer[HTTP_ADDRESS_SIZE];
 };
@@ -66,6 +70,7 @@ struct http_exchange {
         struct http_target target;
         char *body;
         size_t body_len, body_cap, body_expected; /* SIZE_MAX: chunked */
+        size_t body_seen;                         /* taken or thrown away */
         bool head_checked;                        /* libmicrohttpd's first call is over */
         bool has_body;
         bool expects_continue;
@@ -114,6 +119,8 @@ struct http_server {
 
 /* ---- http_server.c ---- */
 void http_conn_set_deadline(struct http_conn *c, enum http_phase phase, int64_t deadline_ns);
+/* A body is on its way. */
+void http_conn_look_soon(struct http_conn *c);
 /* Makes libmicrohttpd close the connection at its next turn, without telling anybody. */
 void http_conn_kill(struct http_conn *c);
 

@@ -155,6 +155,7 @@ static enum MHD_Result cut_body(struct http_exchange *x, unsigned status, const 
 
 static enum MHD_Result take_body(struct http_exchange *x, const char *data, size_t *n)
 {
+        x->body_seen += *n;
         if (x->pending) { /* refused already: read on only to keep the connection */
                 *n = 0;
                 return MHD_YES;
@@ -202,7 +203,10 @@ static enum MHD_Result on_head(struct http_exchange *x, const char *version)
                 http_reply_refuse(x, status, words);
                 return x->answered ? MHD_YES : MHD_NO;
         }
-        if (!x->has_body || is_wanted(x))
+        if (!x->has_body)
+                return MHD_YES;
+        http_conn_look_soon(x->conn);
+        if (is_wanted(x))
                 return MHD_YES;
         return x->answered ? MHD_YES : MHD_NO;
 }

@@ -22,6 +22,7 @@
 #define ACCEPTS_MAX  64 /* per turn */
 #define PROBE_NS     NSEC_PER_SEC
 #define SCAN_NS      (250 * NSEC_PER_MSEC)
+#define STRIKES_MAX  4
 #define CONN_RESERVE 64 /* libmicrohttpd's own limit is ours and this */
 
 static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -39,6 +40,12 @@ void http_conn_set_deadline(struct http_conn *c, enum http_phase phase, int64_t 
         c->phase = phase;
         c->deadline_ns = deadline_ns;
         want_scan(c->server, deadline_ns);
+}
+
+void http_conn_look_soon(struct http_conn *c)
+{
+        c->strikes = 0;
+        want_scan(c->server, c->server->now_ns + HTTP_LOOK_NS);
 }
 
 void http_conn_kill(struct http_conn *c)
@@ -155,6 +162,27 @@ static void on_deadline(struct http_conn *c)
         http_conn_kill(c);
 }
 
+/* A chunk's size line that outgrows libmicrohttpd's buffer makes it neither read on nor give up,
+ * but ask for its next turn at once, for ever. Bytes that wait in the socket over several turns
+ * show it. */
+static void look_at_body(struct http_conn *c)
+{
+        int waiting = 0;
+
+        if (c->phase != HTTP_PHASE_READ || !c->x || !c->x->has_body)
+                return;
+        if (ioctl(c->fd, FIONREAD, &waiting) < 0 || !waiting || c->looked_at != c->x->body_seen)
+                c->strikes = 0;
+        else if (++c->strikes == STRIKES_MAX) {
+                http_reply_refuse_raw(c->server, c->fd, MHD_HTTP_BAD_REQUEST,
+                                      "the request's body is malformed");
+                http_conn_kill(c);
+                return;
+        }
+        c->looked_at = c->x->body_seen;
+        want_scan(c->server, c->server->now_ns + HTTP_LOOK_NS);
+}
+
 /* Few connections, rarely: looking at all of them is cheaper than keeping them in order. */
 static void scan(struct http_server *s)
 {
@@ -165,6 +193,7 @@ static void scan(struct http_server *s)
                 if (c->dead)
                         continue;
                 check_client(c);
+                look_at_body(c);
                 if (!c->dead && c->deadline_ns <= s->now_ns)
                         on_deadline(c);
                 if (!c->dead)

@@ -179,6 +179,9 @@ static const struct route *find_route(const char *method, const struct api_path 
                         return &routes[i];
                 snprintf(allow + used, size - used, "%s%s%s", used ? ", " : "", routes[i].method,
                          !strcmp(routes[i].method, "GET") ? ", HEAD" : "");
+                /* A path that is spelled out is no plugin's name. */
+                if (!strchr(routes[i].pattern, '*'))
+                        break;
         }
         return NULL;
 }
@@ -265,6 +268,7 @@ static char *on_refusal(unused_param void *ctx, unsigned status, const char *wor
                         size_t *ret_size)
 {
         enum plugin_error error = status == 413   ? PLUGIN_ERROR_PAYLOAD_TOO_LARGE
+                                  : status == 415 ? PLUGIN_ERROR_UNSUPPORTED_MEDIA_TYPE
                                   : status == 408 ? PLUGIN_ERROR_REQUEST_TIMEOUT
                                   : status >= 500 ? PLUGIN_ERROR_INTERNAL
                                                   : PLUGIN_ERROR_BAD_REQUEST;

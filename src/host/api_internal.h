@@ -47,6 +47,8 @@ struct api_request *api_request_new(struct api *a, struct http_exchange *x);
 void api_reply_json(struct http_exchange *x, unsigned status, json_t *take_body);
 void api_reply_error(struct http_exchange *x, enum plugin_error error, const char *fmt, ...)
     printf_like(3, 4);
+/* PluginNotFound, with the names there are. */
+void api_reply_unknown_plugin(struct api *a, struct http_exchange *x, const char *name);
 void api_reply_outcome(struct http_exchange *x, const struct tool_outcome *o);
 
 /* Handlers by file. */

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "host/api_internal.h"
 
-static void reply_unknown_plugin(struct api *a, struct http_exchange *x, const char *name)
+void api_reply_unknown_plugin(struct api *a, struct http_exchange *x, const char *name)
 {
         scoped(free) struct plugin_health *list = NULL;
         scoped(str) struct str names = {0};
@@ -34,7 +34,7 @@ void api_get_manifest(struct api *a, struct http_exchange *x, const struct api_p
                 return;
         }
         if (!h || plugin_registry_get_status(supervisor_registry(a->o.supervisor), name, h) != 0)
-                reply_unknown_plugin(a, x, name);
+                api_reply_unknown_plugin(a, x, name);
         else
                 api_reply_error(x, PLUGIN_ERROR_PLUGIN_UNAVAILABLE,
                                 "plugin '%s' has no manifest: %s", name, h->reason);
@@ -86,7 +86,7 @@ void api_post_run(struct api *a, struct http_exchange *x, const struct api_path 
         const char *coding = http_exchange_header(x, "Content-Encoding");
 
         if (!str_is_plugin_name(p->segments[2])) {
-                reply_unknown_plugin(a, x, p->segments[2]);
+                api_reply_unknown_plugin(a, x, p->segments[2]);
                 return;
         }
         if (!str_is_tool_name(p->segments[4])) {
@@ -127,7 +127,7 @@ static void on_reloaded(void *ctx)
         if (h && plugin_registry_get_status(registry, r->plugin, h) == 0)
                 api_reply_json(r->x, 200, health_model_plugin(h, clock_mono_ns()));
         else
-                reply_unknown_plugin(r->api, r->x, r->plugin);
+                api_reply_unknown_plugin(r->api, r->x, r->plugin);
         free(r);
 }
 
@@ -149,7 +149,7 @@ void api_post_reload(struct api *a, struct http_exchange *x, const struct api_pa
                 return;
         free(r);
         if (result > 0)
-                reply_unknown_plugin(a, x, p->segments[2]);
+                api_reply_unknown_plugin(a, x, p->segments[2]);
         else
                 api_reply_error(x, PLUGIN_ERROR_INTERNAL, "the host is out of memory");
 }

@@ -238,8 +238,7 @@ void api_get_logs(struct api *a, struct http_exchange *x, const struct api_path 
         char *end = NULL;
 
         if (!l) {
-                api_reply_error(x, PLUGIN_ERROR_PLUGIN_NOT_FOUND, "no plugin is called '%.64s'",
-                                name);
+                api_reply_unknown_plugin(a, x, name);
                 return;
         }
         if (tail)

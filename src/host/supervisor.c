@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "host/unit.h"
 
-#define USAGE_FRESH_NS (500 * NSEC_PER_MSEC)
-
 int supervisor_new(const struct supervisor_options *o, struct supervisor **ret, struct err *e)
 {
         struct sandbox_runner_options box = {.worker_path = o->worker_path,

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "host/unit_box.h"
 
+#define USAGE_FRESH_NS (100 * NSEC_PER_MSEC)
+
 struct release *release_ref(struct release *r)
 {
         if (r)
@@ -143,21 +145,21 @@ static bool is_shown(const struct instance *i)
 
 void unit_refresh(struct unit *u, int64_t now_ns)
 {
+        bool stale = now_ns - u->refreshed_ns >= USAGE_FRESH_NS;
         struct health_instance list[HEALTH_INSTANCES_MAX];
         struct instance *i;
         unsigned n = 0;
 
-        u->refreshed_ns = now_ns;
-        TAILQ_FOREACH(i, &u->instances, link)
-        {
-                struct sandbox_usage usage = {0};
-
+        if (stale)
+                u->refreshed_ns = now_ns;
+        TAILQ_FOREACH(i, &u->instances, link) {
                 if (!is_shown(i) || n == HEALTH_INSTANCES_MAX)
                         continue;
-                sandbox_usage(i->box, &usage);
+                if (stale || i->usage.rss_bytes == 0)
+                        sandbox_usage(i->box, &i->usage);
                 list[n++] = (struct health_instance){.pid = sandbox_pid(i->box),
-                                                     .rss_bytes = usage.rss_bytes,
-                                                     .peak_rss_bytes = usage.peak_rss_bytes,
+                                                     .rss_bytes = i->usage.rss_bytes,
+                                                     .peak_rss_bytes = i->usage.peak_rss_bytes,
                                                      .calls = i->calls};
         }
         /* 1: the entry is gone, and nobody looks. */
@@ -179,6 +181,14 @@ static void remember_failure(struct unit *u, const struct tool_outcome *o)
         snprintf(f->stderr_tail, sizeof f->stderr_tail, "%s", o->stderr_tail ? o->stderr_tail : "");
         if (plugin_registry_record_failure(u->s->registry, u->name, f) < 0)
                 log_write(u->s->o.log, LOG_LEVEL_ERROR, "plugin %s: out of memory", u->name);
+}
+
+static void remember_refusal(struct unit *u, enum plugin_error error, const char *words)
+{
+        scoped(tool_outcome) struct tool_outcome o = {0};
+
+        tool_outcome_fail(&o, error, "%s", words);
+        remember_failure(u, &o);
 }
 
 /* --- ends --- */
@@ -377,6 +387,7 @@ static void become_ready(struct unit *u, struct instance *i)
 {
         u->usable = true;
         instance_set_idle(i);
+        u->refreshed_ns = 0;
         unit_announce(u);
         for (unsigned n = 1; n < u->release->manifest->limits.instances && u->usable; n++)
                 start_another(u);
@@ -669,8 +680,11 @@ void unit_load(struct unit *u, struct plugin_manifest *take_m, enum plugin_error
         int next;
 
         end_generation(u);
-        if (!set_release(u, take_m))
+        u->announced = LIFECYCLE_ABSENT;
+        if (!set_release(u, take_m)) {
                 refusal = "the host has no memory";
+                error = PLUGIN_ERROR_INTERNAL;
+        }
         if (!refusal && box->level < u->s->config->min_isolation) {
                 snprintf(weak, sizeof weak,
                          "this machine's sandbox reaches level '%s', and --min-isolation asks for "
@@ -690,6 +704,8 @@ void unit_load(struct unit *u, struct plugin_manifest *take_m, enum plugin_error
         }
         if (u->release)
                 u->release->generation = u->loader.generation;
+        if (refusal && next == PLUGIN_LOADER_OVER)
+                remember_refusal(u, error, refusal);
         act(u, NULL, next);
 }
 

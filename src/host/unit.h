@@ -41,7 +41,7 @@ struct unit {
         struct loop_timer restart_timer, respawn_timer;
         unsigned missing; /* instances to be started when respawn_timer fires */
         TAILQ_HEAD(, unit_waiter) waiters;
-        int64_t refreshed_ns;
+        int64_t refreshed_ns; /* when its workers' memory was last read */
 };
 
 struct unit *unit_new(struct supervisor *s, const char *name, const char *dir);

@@ -23,6 +23,7 @@ void dependency_plan_done(struct dependency_plan *p)
         }
         free(p->checks);
         free(p->interpreter);
+        free(p->dir);
         *p = (struct dependency_plan){0};
 }
 
@@ -131,7 +132,8 @@ int dependency_checker_plan(const struct plugin_manifest *m, const char *box_dir
         int r;
 
         p.checks = calloc(n, sizeof *p.checks);
-        if (!p.checks)
+        p.dir = mem_dup0(box_dir, strlen(box_dir));
+        if (!p.checks || !p.dir)
                 return -ENOMEM;
         r = choose_interpreter(&p, m, box_dir, host_python);
         if (r == 0)
@@ -157,6 +159,7 @@ void dependency_checker_encode(const struct dependency_plan *p, struct str *to)
 {
         scoped(free) struct wire_check *checks = calloc(MAX_OF(p->n, 1), sizeof *checks);
         struct wire_check_list list = {.interpreter = wire_str_of(p->interpreter),
+                                       .dir = wire_str_of(p->dir),
                                        .checks = checks,
                                        .n_checks = (uint16_t)p->n};
 
@@ -264,7 +267,8 @@ static void add_problem(struct str *s, const struct dependency_check *check,
                 say_unknown(s, check);
         else
                 sayings[check->kind](s, check->shown, v->status);
-        if (v->detail.len == 0)
+        /* What is not there has no more to be said of it. */
+        if (v->detail.len == 0 || v->status == WIRE_CHECK_MISSING)
                 return;
         str_adds(s, " (");
         add_detail(s, v);

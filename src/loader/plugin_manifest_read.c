@@ -20,7 +20,7 @@ static void append(char *buf, size_t size, const char *text)
 static void append_pointer_key(char *buf, size_t size, const char *key)
 {
         append(buf, size, "/");
-        for (; *key; key++) {
+        for (; *key && strlen(buf) + 1 < size; key++) {
                 char c[2] = {*key, 0};
 
                 append(buf, size, *key == '~' ? "~0" : *key == '/' ? "~1" : c);

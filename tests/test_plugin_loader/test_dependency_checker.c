@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "loader/dependency_checker.h"
+#include "test_plugin_loader/failing_malloc.h"
 
 static struct plugin_manifest *parse(const char *text)
 {
@@ -297,6 +298,31 @@ static void test_report_that_does_not_fit_is_refused(void **state)
         dependency_plan_done(&p);
 }
 
+static void test_survives_every_failed_allocation(void **state)
+{
+        scoped(plugin_manifest_free) struct plugin_manifest *m = parse(PYTHON(EVERYTHING));
+        struct wire_verdict missing[8] = {{0}};
+        struct wire_report report = {missing, 8};
+        bool reached = true;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(missing); i++)
+                missing[i] = say(WIRE_CHECK_MISSING, "gone");
+        for (size_t n = 0; reached; n++) {
+                struct dependency_plan p = {0};
+                scoped(str) struct str reason = {0};
+                int r;
+
+                failing_malloc_arm(n);
+                r = dependency_checker_plan(m, "/plugin", NULL, &p);
+                if (r == 0)
+                        r = dependency_checker_verdict(&p, &report, &reason, NULL);
+                reached = failing_malloc_disarm();
+                assert_int_equal(r, reached ? -ENOMEM : 1);
+                dependency_plan_done(&p);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -311,6 +337,7 @@ int main(void)
             cmocka_unit_test(test_all_problems_are_listed_at_once),
             cmocka_unit_test(test_what_the_probe_says_is_bounded_and_harmless),
             cmocka_unit_test(test_report_that_does_not_fit_is_refused),
+            cmocka_unit_test(test_survives_every_failed_allocation),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

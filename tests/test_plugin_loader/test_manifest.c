@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "loader/plugin_manifest.h"
+#include "test_plugin_loader/failing_malloc.h"
 
 static const char full[] =
     "{ \"name\": \"ocr\", \"version\": \"1.0.0\", \"description\": \"Reads text in images\",\n"
@@ -364,6 +365,12 @@ static void test_sizes_are_bounded(void **state)
                 str_addc(&s, '1');
         str_adds(&s, "\"}");
         expect_complaint_begins(s.data, s.len, "line 1: version: must be 1 to 63 bytes");
+        s.len = 0;
+        str_adds(&s, "{\"");
+        for (int i = 0; i < 1000000; i++)
+                str_addc(&s, '/');
+        str_adds(&s, "\":1}");
+        expect_complaint_begins(s.data, s.len, "line 1: unknown key \"//////");
         s.len = 0;
         str_adds(&s, "{\"tools\":[");
         for (int i = 0; i < 257; i++)
@@ -749,40 +756,16 @@ static void test_no_mutation_breaks_the_parser(void **state)
         assert_true(taken > 100);
 }
 
-/* --- the n-th allocation fails, for every n; meson links malloc and its kin to these --- */
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static size_t allocations, failing = SIZE_MAX;
-
-void *__wrap_malloc(size_t n)
-{
-        return allocations++ == failing ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-        return allocations++ == failing ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-        return allocations++ == failing ? NULL : __real_realloc(p, n);
-}
+/* --- the n-th allocation fails, for every n --- */
 
 /* How many allocations it takes to parse the JSON alone. */
-static size_t allocations_of_json(void)
+static size_t allocations_of_json(const char *text, size_t n)
 {
         scoped(json_decref) json_t *value = NULL;
 
-        allocations = 0;
-        assert_int_equal(json_parse(full, sizeof full - 1, &value, NULL), 0);
-        return allocations;
+        failing_malloc_arm(SIZE_MAX);
+        assert_int_equal(json_parse(text, n, &value, NULL), 0);
+        return failing_malloc_count();
 }
 
 /* Nothing leaks and nothing is used that is not there. jansson calls some of its own failures
@@ -795,17 +778,15 @@ static void test_survives_every_failed_allocation(void **state)
 
         (void)state;
         json_set_alloc_funcs(__wrap_malloc, free);
-        jansson = 1 + allocations_of_json();
+        jansson = 1 + allocations_of_json(full, sizeof full - 1);
         for (; reached; n++) {
                 struct plugin_manifest *m = NULL;
                 struct err e = {0};
                 int r;
 
-                allocations = 0;
-                failing = n;
+                failing_malloc_arm(n);
                 r = plugin_manifest_parse(full, sizeof full - 1, &m, &e);
-                reached = allocations > failing;
-                failing = SIZE_MAX;
+                reached = failing_malloc_disarm();
                 assert_int_equal(r == 0, m != NULL);
                 plugin_manifest_free(m);
                 if (n >= jansson && reached)
@@ -813,6 +794,30 @@ static void test_survives_every_failed_allocation(void **state)
         }
         json_set_alloc_funcs(malloc, free);
         assert_true(n > jansson + 60);
+}
+
+static void test_failed_allocation_in_meta_changes_nothing(void **state)
+{
+        static const char meta[] = "{\"tools\":[{\"name\":\"a\",\"description\":\"d\","
+                                   "\"input_schema\":{\"type\":\"object\"}},{\"name\":\"b\"}]}";
+        scoped(plugin_manifest_free) struct plugin_manifest *m = parse(MINIMAL);
+        size_t jansson, n = 0;
+        bool reached = true;
+
+        (void)state;
+        json_set_alloc_funcs(__wrap_malloc, free);
+        jansson = allocations_of_json(meta, sizeof meta - 1);
+        for (n = jansson; reached; n++) {
+                int r;
+
+                failing_malloc_arm(n);
+                r = plugin_manifest_merge_meta(m, meta, sizeof meta - 1, NULL);
+                reached = failing_malloc_disarm();
+                assert_int_equal(r, reached ? -ENOMEM : 0);
+                assert_int_equal(m->n_tools, reached ? 0 : 2);
+        }
+        json_set_alloc_funcs(malloc, free);
+        assert_true(n > jansson + 10);
 }
 
 int main(void)
@@ -840,6 +845,7 @@ int main(void)
             cmocka_unit_test(test_loads_from_a_folder),
             cmocka_unit_test(test_no_mutation_breaks_the_parser),
             cmocka_unit_test(test_survives_every_failed_allocation),
+            cmocka_unit_test(test_failed_allocation_in_meta_changes_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 #include "loader/plugin_registry.h"
+#include "test_plugin_loader/failing_malloc.h"
 
 #define SEC NSEC_PER_SEC
 
@@ -331,6 +332,29 @@ static void test_long_and_broken_texts_stay_valid(void **state)
         assert_int_equal(utf8_valid_prefix(h.reason, strlen(h.reason)), strlen(h.reason));
 }
 
+static void test_failed_allocation_changes_nothing(void **state)
+{
+        struct plugin_registry *r = *state;
+        struct plugin_health *list;
+        uint32_t generation;
+        size_t n_list;
+
+        bring_up(r, "ocr");
+        failing_malloc_arm(0);
+        assert_int_equal(plugin_registry_begin(r, "yolo", &generation, NULL), -ENOMEM);
+        failing_malloc_arm(0);
+        assert_int_equal(plugin_registry_begin(r, "ocr", &generation, NULL), -ENOMEM);
+        failing_malloc_arm(0);
+        assert_int_equal(plugin_registry_list_all(r, &list, &n_list), -ENOMEM);
+        failing_malloc_disarm();
+        expect_names(r, "ocr");
+        assert_int_equal(get(r, "ocr").generation, 1);
+        assert_int_equal(get(r, "ocr").state, LIFECYCLE_INITIALIZED);
+        failing_malloc_arm(0);
+        assert_int_equal(plugin_registry_new(&r, NULL), -ENOMEM);
+        failing_malloc_disarm();
+}
+
 /* --- threads --- */
 
 #define ROUNDS  2000
@@ -478,6 +502,7 @@ int main(void)
             TEST(test_reload_brings_a_failed_plugin_back),
             TEST(test_supervisors_view_is_bounded_and_copied),
             TEST(test_long_and_broken_texts_stay_valid),
+            TEST(test_failed_allocation_changes_nothing),
             TEST(test_readers_see_whole_plugins_while_writers_count_exactly),
         };
 

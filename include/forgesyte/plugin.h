@@ -34,7 +34,7 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define FORGE_PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define FORGE_EXPORT __attribute__((visibility("default")))
+#define FORGE_EXPORT       __attribute__((visibility("default")))
 #else
 #define FORGE_PRINTF(f, a)
 #define FORGE_EXPORT
@@ -83,8 +83,10 @@ struct forge_plugin {
 #define FORGE_PLUGIN_SYMBOL "forgesyte_plugin"
 #define FORGE_PLUGIN(...)                                                                          \
         FORGE_EXPORT const struct forge_plugin forgesyte_plugin = {                                \
-            .struct_size = sizeof(struct forge_plugin), .abi_version = FORGE_ABI_VERSION,          \
-            .tool_size = sizeof(struct forge_tool), __VA_ARGS__}
+            .struct_size = sizeof(struct forge_plugin),                                            \
+            .abi_version = FORGE_ABI_VERSION,                                                      \
+            .tool_size = sizeof(struct forge_tool),                                                \
+            __VA_ARGS__}
 
 /* ---- arguments: borrowed, valid until run() returns --------------------------------------------
  * They were checked against the manifest's input_schema before the plugin was called. */
@@ -95,8 +97,8 @@ FORGE_EXPORT const char *forge_call_json(const struct forge_call *call, size_t *
  * NULL when it was not given; an empty one is not NULL and has size 0. */
 FORGE_EXPORT const void *forge_call_bytes(const struct forge_call *call, const char *name,
                                           size_t *ret_size);
-/* Top-level arguments by name; `fallback` when absent or of another type. A whole number is one to both
- * forge_call_int and forge_call_number, however it was written. */
+/* Top-level arguments by name; `fallback` when absent or of another type. A whole number is one to
+ * both forge_call_int and forge_call_number, however it was written. */
 FORGE_EXPORT const char *forge_call_string(const struct forge_call *call, const char *name,
                                            const char *fallback);
 FORGE_EXPORT int64_t forge_call_int(const struct forge_call *call, const char *name,
@@ -108,14 +110,14 @@ FORGE_EXPORT bool forge_call_bool(const struct forge_call *call, const char *nam
 FORGE_EXPORT const char *forge_call_tool(const struct forge_call *call);
 
 /* ---- the answer: everything given is copied ----------------------------------------------------
- * Each returns 0, or -1 when there is no memory, the answer is larger than the host takes, a text is not
- * UTF-8 or a number not finite. A plugin that goes on and returns 0 gets the client OutputTooLarge or
- * InvalidOutput, unless forge_call_result_json then replaced what was unfit. */
+ * Each returns 0, or -1 when there is no memory, the answer is larger than the host takes, a text
+ * is not UTF-8 or a number not finite. A plugin that goes on and returns 0 gets the client
+ * OutputTooLarge or InvalidOutput, unless forge_call_result_json then replaced what was unfit. */
 
 /* The whole result as JSON text (any value, UTF-8). Replaces what was set before. */
 FORGE_EXPORT int forge_call_result_json(struct forge_call *call, const char *json, size_t size);
-/* Members of the result object, for results that need no JSON library: of a new one, or of the object
- * that forge_call_result_json has set. Each name once; a NULL value is null. */
+/* Members of the result object, for results that need no JSON library: of a new one, or of the
+ * object that forge_call_result_json has set. Each name once; a NULL value is null. */
 FORGE_EXPORT int forge_call_result_string(struct forge_call *call, const char *name,
                                           const char *value);
 FORGE_EXPORT int forge_call_result_int(struct forge_call *call, const char *name, int64_t value);
@@ -133,7 +135,8 @@ FORGE_EXPORT int forge_call_result_bytes(struct forge_call *call, const char *na
 FORGE_EXPORT int forge_call_fail(struct forge_call *call, const char *type, const char *fmt, ...)
     FORGE_PRINTF(3, 4);
 
-/* ---- while it runs ----------------------------------------------------------------------------- */
+/* ---- while it runs -----------------------------------------------------------------------------
+ */
 
 /* Tells the client how far the call is; total 0 when unknown. At most 20 a second are sent on. */
 FORGE_EXPORT void forge_call_progress(struct forge_call *call, double done, double total);
@@ -141,7 +144,8 @@ FORGE_EXPORT void forge_call_progress(struct forge_call *call, double done, doub
  * left after a grace of 2 s is killed. */
 FORGE_EXPORT bool forge_call_cancelled(struct forge_call *call);
 
-/* ---- outside calls ----------------------------------------------------------------------------- */
+/* ---- outside calls -----------------------------------------------------------------------------
+ */
 
 /* The words for a failing init() or validate(). Returns -1: `return forge_error("...");`. */
 FORGE_EXPORT int forge_error(const char *fmt, ...) FORGE_PRINTF(1, 2);

@@ -135,8 +135,7 @@ static int run_line(struct harness *h, const char *line)
         if (!call.tool || !call.args)
                 return die(line, "not {\"tool\": ..., \"args\": ...}");
         files = json_object_get(request, "files");
-        json_object_foreach(files, name, path)
-        {
+        json_object_foreach (files, name, path) {
                 if (r == 0)
                         r = add_file(&call, name, json_string_value(path));
         }

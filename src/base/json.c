@@ -39,8 +39,9 @@ static int check_depth(const char *text, size_t n, struct err *e)
                 } else if (c == '{' || c == '[') {
                         if (++depth > JSON_DEPTH_MAX) {
                                 struct position p = position_of(text, i);
-                                return err_set(e, -EBADMSG, "line %d, column %d: nested deeper than %d",
-                                               p.line, p.column, JSON_DEPTH_MAX);
+                                return err_set(e, -EBADMSG,
+                                               "line %d, column %d: nested deeper than %d", p.line,
+                                               p.column, JSON_DEPTH_MAX);
                         }
                 } else if (c == '}' || c == ']') {
                         depth--;

@@ -16,8 +16,7 @@ struct log {
 
 /* Writes "2026-11-22T09:41:00.123Z warning words\n". Words from strangers go through
  * str_add_printable first; a line is cut at 2 KiB. */
-void log_write(const struct log *log, enum log_level level, const char *fmt, ...)
-    printf_like(3, 4);
+void log_write(const struct log *log, enum log_level level, const char *fmt, ...) printf_like(3, 4);
 
 /* "error", "warning", "info", "debug"; -1 when `name` is none of them. */
 int log_level_from_name(const char *name);

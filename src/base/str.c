@@ -139,8 +139,7 @@ void str_add_printable(struct str *s, const char *text, size_t n, size_t max_out
                         piece = replacement;
                         piece_len = 3;
                 } else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c1) {
-                        snprintf(hex, sizeof hex, "\\x%02x",
-                                 c1 ? (unsigned char)text[i + 1] : c);
+                        snprintf(hex, sizeof hex, "\\x%02x", c1 ? (unsigned char)text[i + 1] : c);
                         piece = hex;
                         piece_len = 4;
                 }

@@ -11,7 +11,8 @@
 #include "base/mem.h"
 
 /* Zero-initialise. `data` is NUL-terminated behind `len` once something was added, else NULL.
- * After a failed allocation `bad` stays true and additions do nothing: check it once, at the end. */
+ * After a failed allocation `bad` stays true and additions do nothing: check it once, at the end.
+ */
 struct str {
         char *data;
         size_t len, cap;

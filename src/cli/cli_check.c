@@ -26,8 +26,8 @@ static void print_table(const struct plugin_health *list, size_t n)
         for (size_t i = 0; i < n; i++) {
                 terminal_table_add(&t, list[i].name);
                 terminal_table_add(&t, list[i].version[0] ? list[i].version : "-");
-                terminal_table_add(&t, is_fine(&list[i]) ? "ok"
-                                                         : lifecycle_state_name(list[i].state));
+                terminal_table_add(&t,
+                                   is_fine(&list[i]) ? "ok" : lifecycle_state_name(list[i].state));
         }
         terminal_table_print(&t, stdout, 2, terminal_has_color(stdout));
         for (size_t i = 0; i < n; i++) {
@@ -46,11 +46,12 @@ static int print_json(const struct plugin_health *list, size_t n)
 
         for (size_t i = 0; i < n; i++)
                 if (json_array_append_new(
-                        all, json_pack("{s:s,s:s?,s:b,s:s?,s:s?}", "name", list[i].name, "version",
-                                       list[i].version[0] ? list[i].version : NULL, "ok",
-                                       is_fine(&list[i]), "state",
-                                       is_fine(&list[i]) ? NULL : lifecycle_state_name(list[i].state),
-                                       "reason", list[i].reason[0] ? list[i].reason : NULL)) < 0)
+                        all,
+                        json_pack("{s:s,s:s?,s:b,s:s?,s:s?}", "name", list[i].name, "version",
+                                  list[i].version[0] ? list[i].version : NULL, "ok",
+                                  is_fine(&list[i]), "state",
+                                  is_fine(&list[i]) ? NULL : lifecycle_state_name(list[i].state),
+                                  "reason", list[i].reason[0] ? list[i].reason : NULL)) < 0)
                         return -ENOMEM;
         str_add_json(&text, all);
         if (text.bad)
@@ -86,9 +87,9 @@ static int check_all(struct host_core *c, const struct options *o)
         if (total < 0)
                 return command_fail(CLI_COMMAND_check, CLI_FAILURE, "%s", e.msg);
         if (total == 0)
-                return command_fail(CLI_COMMAND_check, CLI_FAILURE,
-                                    "no plugin in %.200s: a plugin is a folder with a manifest.json",
-                                    o->rest[0]);
+                return command_fail(
+                    CLI_COMMAND_check, CLI_FAILURE,
+                    "no plugin in %.200s: a plugin is a folder with a manifest.json", o->rest[0]);
         if (supervisor_when_settled(c->supervisor, on_settled, &settled) < 0)
                 return command_fail(CLI_COMMAND_check, CLI_FAILURE, "out of memory");
         if (host_core_wait(c, &settled, &e) < 0)

@@ -19,7 +19,8 @@ int cli_serve(int argc, char **argv)
 {
         scoped(options) struct options o = {0};
         struct again again = {argc, argv};
-        struct host_service service = {.reread = reread, .ctx = &again, .version = FORGESYTE_VERSION};
+        struct host_service service = {
+            .reread = reread, .ctx = &again, .version = FORGESYTE_VERSION};
         struct err e = {0};
         int r = command_begin(CLI_COMMAND_serve, argc, argv, 0, 0, &o);
 
@@ -29,5 +30,6 @@ int cli_serve(int argc, char **argv)
         r = host_serve(&service, &e);
         if (r == 0)
                 return CLI_OK;
-        return command_fail(CLI_COMMAND_serve, r == -EINVAL ? CLI_CONFIG : CLI_FAILURE, "%s", e.msg);
+        return command_fail(CLI_COMMAND_serve, r == -EINVAL ? CLI_CONFIG : CLI_FAILURE, "%s",
+                            e.msg);
 }

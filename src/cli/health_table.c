@@ -34,8 +34,7 @@ int health_table_print(const json_t *plugins, FILE *to, struct err *e)
 
         for (i = 0; i < ARRAY_LEN(heading); i++)
                 terminal_table_add(&t, heading[i]);
-        json_array_foreach(plugins, i, plugin)
-        {
+        json_array_foreach (plugins, i, plugin) {
                 if (!json_is_object(plugin))
                         continue;
                 add_text(&t, plugin, "name");
@@ -111,10 +110,11 @@ static void put_limits(FILE *to, const json_t *h)
                 fprintf(to, "  %-12s %g s, %.0f MiB\n", "limits",
                         client_number(limits, "timeout_seconds", 0),
                         mebibytes(limits, "memory_bytes"));
-        json_array_foreach(instances, i, instance) fprintf(
-            to, "  %-12s pid %.0f: %.1f MiB, %.1f MiB at most, %.0f calls\n", i ? "" : "instances",
-            client_number(instance, "pid", 0), mebibytes(instance, "rss_bytes"),
-            mebibytes(instance, "peak_rss_bytes"), client_number(instance, "calls", 0));
+        json_array_foreach (instances, i, instance)
+                fprintf(to, "  %-12s pid %.0f: %.1f MiB, %.1f MiB at most, %.0f calls\n",
+                        i ? "" : "instances", client_number(instance, "pid", 0),
+                        mebibytes(instance, "rss_bytes"), mebibytes(instance, "peak_rss_bytes"),
+                        client_number(instance, "calls", 0));
 }
 
 static void put_isolation(FILE *to, const json_t *h)
@@ -126,9 +126,9 @@ static void put_isolation(FILE *to, const json_t *h)
         if (!json_is_object(isolation))
                 return;
         str_adds(&s, client_text(isolation, "level"));
-        json_array_foreach(json_object_get(isolation, "namespaces"), i, item)
-            str_addf(&s, "%s%s", i ? ", " : "; namespaces ",
-                     json_is_string(item) ? json_string_value(item) : "?");
+        json_array_foreach (json_object_get(isolation, "namespaces"), i, item)
+                str_addf(&s, "%s%s", i ? ", " : "; namespaces ",
+                         json_is_string(item) ? json_string_value(item) : "?");
         if (json_is_true(json_object_get(isolation, "seccomp")))
                 str_adds(&s, "; seccomp");
         if (client_number(isolation, "landlock_abi", 0) > 0)
@@ -136,8 +136,8 @@ static void put_isolation(FILE *to, const json_t *h)
         str_addf(&s, "; memory by %s", client_text(isolation, "memory"));
         if (!s.bad)
                 put_line(to, "isolation", s.data);
-        json_array_foreach(json_object_get(isolation, "reasons"), i, item)
-            put_line(to, "", json_is_string(item) ? json_string_value(item) : "");
+        json_array_foreach (json_object_get(isolation, "reasons"), i, item)
+                put_line(to, "", json_is_string(item) ? json_string_value(item) : "");
 }
 
 static void put_failure(FILE *to, const json_t *h)

@@ -100,8 +100,7 @@ static int read_limits(const struct file *f, const char *pointer, struct host_pl
 
         if (!json_is_object(object))
                 return at(f, pointer, err_set(e, -EINVAL, "must be an object of limits"), e);
-        json_object_foreach((json_t *)object, key, value)
-        {
+        json_object_foreach ((json_t *)object, key, value) {
                 scoped(str) struct str where = {0};
                 int r = below(pointer, key, &where, e);
 
@@ -127,8 +126,7 @@ static int read_plugin(const struct file *f, const char *pointer, struct host_pl
 
         if (!json_is_object(object))
                 return at(f, pointer, err_set(e, -EINVAL, "must be an object"), e);
-        json_object_foreach((json_t *)object, key, value)
-        {
+        json_object_foreach ((json_t *)object, key, value) {
                 scoped(str) struct str where = {0};
                 int r = below(pointer, key, &where, e);
 
@@ -163,8 +161,7 @@ static int read_plugins(const struct file *f, struct host_config *c, const json_
         c->plugins = calloc(MAX_OF(room, 1), sizeof *c->plugins);
         if (!c->plugins)
                 return err_set_errno(e, -ENOMEM, "read the config file");
-        json_object_foreach((json_t *)object, name, value)
-        {
+        json_object_foreach ((json_t *)object, name, value) {
                 scoped(str) struct str where = {0};
                 struct host_plugin_config *p = &c->plugins[c->n_plugins];
                 int r = below("/plugins", name, &where, e);
@@ -196,8 +193,7 @@ static int read_root(const struct file *f, struct host_config *c, const json_t *
 
         if (!json_is_object(root))
                 return at(f, "", err_set(e, -EINVAL, "must be a JSON object"), e);
-        json_object_foreach((json_t *)root, key, value)
-        {
+        json_object_foreach ((json_t *)root, key, value) {
                 scoped(str) struct str where = {0};
                 int r = below("", key, &where, e);
 

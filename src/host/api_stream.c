@@ -26,9 +26,9 @@ static void on_heartbeat(void *ctx)
         struct api *a = ctx;
         struct api_request *r;
 
-        TAILQ_FOREACH(r, &a->streams, link)
-        if (http_exchange_send(r->x, ": heartbeat\n\n", 13) < 0)
-                continue;
+        TAILQ_FOREACH (r, &a->streams, link)
+                if (http_exchange_send(r->x, ": heartbeat\n\n", 13) < 0)
+                        continue;
         if (!TAILQ_EMPTY(&a->streams) &&
             loop_timer_set(a->o.loop, &a->heartbeat, clock_mono_ns() + HEARTBEAT_S * NSEC_PER_SEC,
                            on_heartbeat, a) < 0)
@@ -147,9 +147,9 @@ void api_on_event(struct api *a, const struct supervisor_event *e)
                 add_progress(&text, e);
                 break;
         }
-        TAILQ_FOREACH(r, &a->streams, link)
-        if (r->kind == API_STREAM_EVENTS)
-                send_text(r, &text);
+        TAILQ_FOREACH (r, &a->streams, link)
+                if (r->kind == API_STREAM_EVENTS)
+                        send_text(r, &text);
 }
 
 /* --- logs --- */
@@ -160,8 +160,7 @@ static void on_line(void *ctx, const struct plugin_log *log, const struct plugin
         scoped(str) struct str text = {0};
         struct api_request *r;
 
-        TAILQ_FOREACH(r, &a->streams, link)
-        {
+        TAILQ_FOREACH (r, &a->streams, link) {
                 if (r->kind != API_STREAM_LOGS || supervisor_log(a->o.supervisor, r->plugin) != log)
                         continue;
                 if (text.len == 0) {
@@ -189,8 +188,7 @@ static void follow(struct api *a, struct http_exchange *x, const char *name, str
         snprintf(r->plugin, sizeof r->plugin, "%s", name);
         l->on_line = on_line;
         l->ctx = a;
-        STAILQ_FOREACH(line, &l->lines, link)
-        {
+        STAILQ_FOREACH (line, &l->lines, link) {
                 scoped(str) struct str text = {0};
 
                 if (line->number < from)
@@ -212,8 +210,7 @@ static void reply_lines(struct http_exchange *x, const char *name, const struct 
 
         str_addf(&text, "{\"plugin\":\"%s\",\"dropped_bytes\":%llu,\"lines\":[", name,
                  (unsigned long long)l->dropped_bytes);
-        STAILQ_FOREACH(line, &l->lines, link)
-        {
+        STAILQ_FOREACH (line, &l->lines, link) {
                 if (line->number < from)
                         continue;
                 if (!first)

@@ -64,8 +64,9 @@ static bool has_type(const json_t *schema, const char *type)
 
         if (json_is_string(types))
                 return !strcmp(json_string_value(types), type);
-        json_array_foreach(types, i, one) if (json_is_string(one) &&
-                                              !strcmp(json_string_value(one), type)) return true;
+        json_array_foreach (types, i, one)
+                if (json_is_string(one) && !strcmp(json_string_value(one), type))
+                        return true;
         return false;
 }
 

@@ -331,9 +331,9 @@ static void refuse_unknown(struct host_call *c)
         scoped(tool_outcome) struct tool_outcome o = {0};
         struct unit *u;
 
-        TAILQ_FOREACH(u, &c->s->units, link)
-        if (!u->gone)
-                str_addf(&names, "%s%s", names.len ? ", " : "", u->name);
+        TAILQ_FOREACH (u, &c->s->units, link)
+                if (!u->gone)
+                        str_addf(&names, "%s%s", names.len ? ", " : "", u->name);
         tool_outcome_fail(&o, PLUGIN_ERROR_PLUGIN_NOT_FOUND,
                           "no plugin is called '%s'; there are: %s", c->plugin,
                           names.len ? names.data : "none");

@@ -502,8 +502,7 @@ static void scalars_of(const json_t *args, struct wire_scalar *to, uint16_t *ret
         json_t *value;
         uint16_t n = 0;
 
-        json_object_foreach((json_t *)(uintptr_t)args, key, value)
-        {
+        json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
                 struct wire_scalar s = {.name = wire_str_of(key)};
 
                 if (json_is_boolean(value)) {

@@ -65,8 +65,8 @@ struct instance {
         struct tool_call *call;
         uint64_t calls;
         struct sandbox_usage usage; /* as last read by the owner */
-        double timeout_seconds; /* of calls, for the sentence */
-        double boot_seconds;    /* for everything up to instance_set_idle */
+        double timeout_seconds;     /* of calls, for the sentence */
+        double boot_seconds;        /* for everything up to instance_set_idle */
         uint64_t memory_bytes;
 
         struct loop *loop;

@@ -114,11 +114,10 @@ void plugin_log_tail(const struct plugin_log *l, uint64_t from, size_t max, stru
         const struct plugin_log_line *line;
         size_t total = 0;
 
-        STAILQ_FOREACH(line, &l->lines, link)
-        if (line->number >= from && line->stream == PLUGIN_LOG_STDERR)
-                total += line->len + 1;
-        STAILQ_FOREACH(line, &l->lines, link)
-        {
+        STAILQ_FOREACH (line, &l->lines, link)
+                if (line->number >= from && line->stream == PLUGIN_LOG_STDERR)
+                        total += line->len + 1;
+        STAILQ_FOREACH (line, &l->lines, link) {
                 if (line->number < from || line->stream != PLUGIN_LOG_STDERR)
                         continue;
                 if (total <= max) {

@@ -40,10 +40,9 @@ static void end_calls(struct supervisor *s)
 {
         struct unit *u;
 
-        TAILQ_FOREACH(u, &s->units, link)
-        unit_close(u, "the server is shutting down");
-        TAILQ_FOREACH(u, &s->units, link)
-        {
+        TAILQ_FOREACH (u, &s->units, link)
+                unit_close(u, "the server is shutting down");
+        TAILQ_FOREACH (u, &s->units, link) {
                 struct instance *i, *next;
 
                 for (i = TAILQ_FIRST(&u->instances); i; i = next) {
@@ -104,9 +103,9 @@ struct unit *supervisor_unit(struct supervisor *s, const char *name)
 {
         struct unit *u;
 
-        TAILQ_FOREACH(u, &s->units, link)
-        if (!u->gone && !strcmp(u->name, name))
-                return u;
+        TAILQ_FOREACH (u, &s->units, link)
+                if (!u->gone && !strcmp(u->name, name))
+                        return u;
         return NULL;
 }
 
@@ -114,9 +113,9 @@ static struct unit *unit_in(struct supervisor *s, const char *dir)
 {
         struct unit *u;
 
-        TAILQ_FOREACH(u, &s->units, link)
-        if (!u->gone && !strcmp(u->dir, dir))
-                return u;
+        TAILQ_FOREACH (u, &s->units, link)
+                if (!u->gone && !strcmp(u->dir, dir))
+                        return u;
         return NULL;
 }
 
@@ -243,8 +242,8 @@ int supervisor_scan(struct supervisor *s, const char *dir, struct err *e)
                 }
                 free(entries);
         }
-        TAILQ_FOREACH(u, &s->units, link)
-        total += !u->gone;
+        TAILQ_FOREACH (u, &s->units, link)
+                total += !u->gone;
         return total;
 }
 
@@ -256,8 +255,7 @@ char **supervisor_pending(struct supervisor *s, size_t *ret_n)
         size_t n = 0, bytes = 0;
         char **list, *text;
 
-        TAILQ_FOREACH(u, &s->units, link)
-        {
+        TAILQ_FOREACH (u, &s->units, link) {
                 if (u->gone || !unit_is_pending(u))
                         continue;
                 n++;
@@ -268,8 +266,7 @@ char **supervisor_pending(struct supervisor *s, size_t *ret_n)
                 return NULL;
         text = (char *)(list + n + 1);
         n = 0;
-        TAILQ_FOREACH(u, &s->units, link)
-        {
+        TAILQ_FOREACH (u, &s->units, link) {
                 if (u->gone || !unit_is_pending(u))
                         continue;
                 list[n++] = text;
@@ -299,10 +296,9 @@ void supervisor_refresh(struct supervisor *s, const char *name)
         int64_t now = clock_mono_ns();
         struct unit *u;
 
-        TAILQ_FOREACH(u, &s->units, link)
-        if (!u->gone && (!name || !strcmp(name, u->name)) &&
-            now - u->refreshed_ns >= USAGE_FRESH_NS)
-                unit_refresh(u, now);
+        TAILQ_FOREACH (u, &s->units, link)
+                if (!u->gone && (!name || !strcmp(name, u->name)))
+                        unit_refresh(u, now);
 }
 
 /* --- reloading --- */
@@ -326,9 +322,9 @@ static bool is_settled(const struct supervisor *s)
 {
         const struct unit *u;
 
-        TAILQ_FOREACH(u, &s->units, link)
-        if (!u->gone && unit_is_pending(u))
-                return false;
+        TAILQ_FOREACH (u, &s->units, link)
+                if (!u->gone && unit_is_pending(u))
+                        return false;
         return true;
 }
 
@@ -368,8 +364,7 @@ static void retire_vanished(struct supervisor *s)
 {
         struct unit *u;
 
-        TAILQ_FOREACH(u, &s->units, link)
-        {
+        TAILQ_FOREACH (u, &s->units, link) {
                 scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
                 struct err e;
 
@@ -414,14 +409,14 @@ void supervisor_forget(struct supervisor *s, void *ctx)
                         free(w);
                 }
         }
-        TAILQ_FOREACH(u, &s->units, link)
-        for (v = TAILQ_FIRST(&u->waiters); v; v = next_waiter) {
-                next_waiter = TAILQ_NEXT(v, link);
-                if (v->own && v->ctx == ctx) {
-                        TAILQ_REMOVE(&u->waiters, v, link);
-                        free(v);
+        TAILQ_FOREACH (u, &s->units, link)
+                for (v = TAILQ_FIRST(&u->waiters); v; v = next_waiter) {
+                        next_waiter = TAILQ_NEXT(v, link);
+                        if (v->own && v->ctx == ctx) {
+                                TAILQ_REMOVE(&u->waiters, v, link);
+                                free(v);
+                        }
                 }
-        }
 }
 
 /* --- the end --- */

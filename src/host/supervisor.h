@@ -66,7 +66,8 @@ char **supervisor_pending(struct supervisor *s, size_t *ret_n);
 const struct plugin_manifest *supervisor_manifest(struct supervisor *s, const char *name);
 /* NULL: no such plugin. */
 struct plugin_log *supervisor_log(struct supervisor *s, const char *name);
-/* Brings calls and rss_bytes of the plugin's instances (NULL: of all plugins') up to date in the registry. */
+/* Brings calls and rss_bytes of the plugin's instances (NULL: of all plugins') up to date in the
+ * registry. */
 void supervisor_refresh(struct supervisor *s, const char *name);
 
 /* A new generation; done is called once, when loading has ended. 1: no such plugin. */

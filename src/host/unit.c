@@ -152,7 +152,7 @@ void unit_refresh(struct unit *u, int64_t now_ns)
 
         if (stale)
                 u->refreshed_ns = now_ns;
-        TAILQ_FOREACH(i, &u->instances, link) {
+        TAILQ_FOREACH (i, &u->instances, link) {
                 if (!is_shown(i) || n == HEALTH_INSTANCES_MAX)
                         continue;
                 if (stale || i->usage.rss_bytes == 0)
@@ -590,9 +590,9 @@ static struct instance *find_free(struct unit *u)
 {
         struct instance *i;
 
-        TAILQ_FOREACH(i, &u->instances, link)
-        if (instance_is_free(i) && is_current(u, i->generation))
-                return i;
+        TAILQ_FOREACH (i, &u->instances, link)
+                if (instance_is_free(i) && is_current(u, i->generation))
+                        return i;
         return NULL;
 }
 

@@ -101,8 +101,7 @@ int manifest_parse_models(const struct manifest_at *at, void *into)
         m->models = calloc(json_object_size(at->value) + 1, sizeof *m->models);
         if (!m->models)
                 return manifest_no_memory(at);
-        json_object_foreach((json_t *)at->value, key, value)
-        {
+        json_object_foreach ((json_t *)at->value, key, value) {
                 struct manifest_at member = manifest_member(at, key, value);
 
                 r = parse_model(&member, &m->models[m->n_models++]);
@@ -185,8 +184,7 @@ int manifest_parse_env(const struct manifest_at *at, void *into)
         m->env = calloc(json_object_size(at->value) + 1, sizeof *m->env);
         if (!m->env)
                 return manifest_no_memory(at);
-        json_object_foreach((json_t *)at->value, key, value)
-        {
+        json_object_foreach ((json_t *)at->value, key, value) {
                 struct manifest_at member = manifest_member(at, key, value);
 
                 r = parse_variable(&member, &m->env[n++]);

@@ -206,8 +206,7 @@ int manifest_read_object(const struct manifest_at *at, const struct manifest_key
 
         if (!json_is_object(at->value))
                 return manifest_complain(at, "must be an object");
-        json_object_foreach((json_t *)at->value, key, value)
-        {
+        json_object_foreach ((json_t *)at->value, key, value) {
                 struct manifest_at member = manifest_member(at, key, value);
 
                 r = read_member(&member, keys, n_keys, into);

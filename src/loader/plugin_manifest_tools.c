@@ -66,8 +66,7 @@ static int find_bytes_args(const struct manifest_at *at, char ***ret)
         if (!list)
                 return manifest_no_memory(at);
         *ret = list;
-        json_object_foreach(properties, name, property)
-        {
+        json_object_foreach (properties, name, property) {
                 if (!is_bytes(property))
                         continue;
                 list[n] = mem_dup0(name, strlen(name));

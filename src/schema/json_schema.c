@@ -43,8 +43,7 @@ static int measure(struct schema_build *b, const json_t *value, size_t *count, i
                                          JSON_SCHEMA_NESTING_MAX);
         for (size_t i = 0; i < json_array_size(value) && r == 0; i++)
                 r = measure(b, json_array_get(value, i), count, nesting + 1);
-        json_object_foreach((json_t *)value, key, member)
-        {
+        json_object_foreach ((json_t *)value, key, member) {
                 r = measure(b, member, count, nesting + 1);
                 if (r < 0)
                         return r;

@@ -86,8 +86,7 @@ uint64_t schema_keywords_in(const json_t *source, enum json_schema_draft draft)
         const char *key;
         json_t *value;
 
-        json_object_foreach((json_t *)source, key, value)
-        {
+        json_object_foreach ((json_t *)source, key, value) {
                 for (size_t i = 0; schema_keywords[i].name; i++)
                         if ((schema_keywords[i].drafts & SCHEMA_DRAFT_BIT(draft)) &&
                             strcmp(schema_keywords[i].name, key) == 0)

@@ -305,8 +305,7 @@ static int scan_map(struct schema_build *b, const struct schema_node *node, cons
         const char *key;
         json_t *value;
 
-        json_object_foreach((json_t *)map, key, value)
-        {
+        json_object_foreach ((json_t *)map, key, value) {
                 struct schema_place place = {
                     .parent = node, .keyword = keyword, .key = key, .index = SCHEMA_NO_INDEX};
                 int r = 0;

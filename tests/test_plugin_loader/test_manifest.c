@@ -1,4 +1,4 @@
-/* manifest.json: what is taken, what is refused and in which words, and that no input breaks it. */
+/* manifest.json: what is taken, what is refused and in which words. */
 #include "support/test.h"
 
 #include <dirent.h>
@@ -10,45 +10,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
-#include "loader/plugin_manifest.h"
-#include "test_plugin_loader/failing_malloc.h"
-
-static const char full[] =
-    "{ \"name\": \"ocr\", \"version\": \"1.0.0\", \"description\": \"Reads text in images\",\n"
-    "  \"runtime\": \"native\", \"entrypoint\": \"lib/ocr.so\", \"python\": \".venv/bin/python\",\n"
-    "  \"requires_gpu\": true,\n"
-    "  \"dependencies\": {\"packages\": [\"numpy\", \"PIL.Image\"],\n"
-    "                     \"libraries\": [\"libtesseract.so.5\"], \"commands\": [\"ffmpeg\"]},\n"
-    "  \"models\": { \"eng\": \"models/eng.traineddata\",\n"
-    "    \"osd\": {\"path\": \"models/osd\", \"sha256\":\n"
-    "      \"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\"} },\n"
-    "  \"limits\": { \"timeout_seconds\": 2.5, \"memory_mb\": 512, \"instances\": 2,\n"
-    "               \"queue\": 8, \"load_timeout_seconds\": 30 },\n"
-    "  \"on_error\": \"keep\", \"restart\": \"on-failure\",\n"
-    "  \"permissions\": { \"network\": true, \"read\": [\"/usr/share/tesseract-ocr\"],\n"
-    "                    \"write\": [\"/var/lib/ocr\"] },\n"
-    "  \"env\": { \"OMP_THREAD_LIMIT\": \"1\", \"EMPTY\": \"\" },\n"
-    "  \"tools\": [ { \"name\": \"analyze\", \"description\": \"Reads\",\n"
-    "    \"input_schema\": {\"type\": \"object\", \"required\": [\"image\"], \"properties\": {\n"
-    "      \"image\": {\"type\": \"string\", \"contentEncoding\": \"base64\", \"minLength\": 8,\n"
-    "                  \"pattern\": \"^[A-Z]\"},\n"
-    "      \"psm\": {\"type\": \"integer\", \"maximum\": 13}}},\n"
-    "    \"output_schema\": {\"type\": \"object\"} },\n"
-    "   { \"name\": \"Lang.List\" } ] }\n";
-
-#define MINIMAL "{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"x.so\"}"
-/* The least manifest, and one more member. */
-#define WITH(member) "{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"x.so\",\n" member "}"
-
-static struct plugin_manifest *parse(const char *text)
-{
-        struct plugin_manifest *m = NULL;
-        struct err e = {0};
-
-        if (plugin_manifest_parse(text, strlen(text), &m, &e) != 0)
-                fail_msg("refused: %s", e.msg);
-        return m;
-}
+#include "test_plugin_loader/manifest_fixture.h"
 
 static void expect_list(char *const *list, const char *expected)
 {
@@ -311,16 +273,6 @@ static void test_refusals_name_line_and_key(void **state)
         }
 }
 
-static void expect_complaint_begins(const char *text, size_t n, const char *begin)
-{
-        struct plugin_manifest *m = NULL;
-        struct err e = {0};
-
-        assert_int_equal(plugin_manifest_parse(text, n, &m, &e), -EINVAL);
-        if (strncmp(e.msg, begin, strlen(begin)) != 0)
-                fail_msg("\"%s\" does not begin with \"%s\"", e.msg, begin);
-}
-
 static void test_syntax_errors_name_line_and_column(void **state)
 {
         static const char nul[] = "{\"name\":\"a\0b\"}";
@@ -347,39 +299,6 @@ static void test_schema_errors_name_the_line_inside_the_schema(void **state)
                                 "line 5: tools[0].input_schema: /properties/psm/minimum: ");
         expect_complaint_begins(output, sizeof output - 1,
                                 "line 3: tools[0].output_schema: /type: ");
-}
-
-static void test_sizes_are_bounded(void **state)
-{
-        scoped(str) struct str s = {0};
-
-        (void)state;
-        str_adds(&s, "{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"");
-        for (int i = 0; i < 4097; i++)
-                str_addc(&s, 'x');
-        str_adds(&s, "\"}");
-        expect_complaint_begins(s.data, s.len, "line 1: entrypoint: must be at most 4096 bytes");
-        s.len = 0;
-        str_adds(&s, "{\"version\":\"");
-        for (int i = 0; i < 64; i++)
-                str_addc(&s, '1');
-        str_adds(&s, "\"}");
-        expect_complaint_begins(s.data, s.len, "line 1: version: must be 1 to 63 bytes");
-        s.len = 0;
-        str_adds(&s, "{\"");
-        for (int i = 0; i < 1000000; i++)
-                str_addc(&s, '/');
-        str_adds(&s, "\":1}");
-        expect_complaint_begins(s.data, s.len, "line 1: unknown key \"//////");
-        s.len = 0;
-        str_adds(&s, "{\"tools\":[");
-        for (int i = 0; i < 257; i++)
-                str_adds(&s, i ? ",0" : "0");
-        str_adds(&s, "]}");
-        expect_complaint_begins(s.data, s.len, "line 1: tools: must have at most 256 items");
-        while (s.len <= PLUGIN_MANIFEST_MAX)
-                str_addc(&s, ' ');
-        expect_complaint_begins(s.data, s.len, "is larger than 1048576 bytes");
 }
 
 static void expect_violation(const struct json_schema *schema, const char *instance,
@@ -590,8 +509,7 @@ static void expect_rows(const char *text, const char *prefix, const json_t *obje
         const char *key;
         json_t *value;
 
-        json_object_foreach((json_t *)object, key, value)
-        {
+        json_object_foreach ((json_t *)object, key, value) {
                 char row[64];
 
                 snprintf(row, sizeof row, "\n| `%s%s` |", prefix, key);
@@ -686,140 +604,6 @@ static void test_loads_from_a_folder(void **state)
         assert_memory_equal(e.msg, "manifest.json: open /tmp/", 25);
 }
 
-/* --- hostile input --- */
-
-static uint32_t next_random(uint32_t *seed)
-{
-        *seed = *seed * 1664525 + 1013904223;
-        return *seed >> 8;
-}
-
-/* Changes, drops or doubles a few bytes; now and then swaps in something that means something. */
-static size_t mutate(char *text, size_t n, uint32_t *seed)
-{
-        static const char bytes[] = "{}[]\",:\\0123456789-+.eE tfn\n\x7f\xc3\xa9\xff";
-        unsigned changes = 1 + next_random(seed) % 4;
-
-        while (changes--) {
-                size_t at = next_random(seed) % n, len = 1 + next_random(seed) % 12;
-
-                len = MIN_OF(len, n - at);
-                switch (next_random(seed) % 3) {
-                case 0:
-                        text[at] = bytes[next_random(seed) % (sizeof bytes - 1)];
-                        break;
-                case 1:
-                        memmove(text + at, text + at + len, n - at - len);
-                        n -= len;
-                        break;
-                case 2:
-                        memmove(text + at + len, text + at, n - at);
-                        n += len;
-                        break;
-                }
-                if (n == 0)
-                        return 0;
-        }
-        return n;
-}
-
-static void test_no_mutation_breaks_the_parser(void **state)
-{
-        static char text[sizeof full + 64];
-        uint32_t seed = 1;
-        unsigned taken = 0;
-
-        (void)state;
-        for (int i = 0; i < 20000; i++) {
-                size_t n = sizeof full - 1;
-                struct plugin_manifest *m = NULL;
-                struct err e = {0};
-                char *exact;
-                int r;
-
-                memcpy(text, full, n);
-                n = mutate(text, n, &seed);
-                /* Exactly as large as it says, so that one byte too far is seen. */
-                exact = malloc(MAX_OF(n, 1));
-                assert_non_null(exact);
-                memcpy(exact, text, n);
-                r = plugin_manifest_parse(exact, n, &m, &e);
-                free(exact);
-                assert_true(r == 0 || r == -EINVAL);
-                assert_int_equal(r == 0, m != NULL);
-                if (r < 0)
-                        assert_true(strlen(e.msg) > 0);
-                taken += r == 0;
-                plugin_manifest_free(m);
-        }
-        /* Some changes fall on words and do no harm: the parser was really reached. */
-        assert_true(taken > 100);
-}
-
-/* --- the n-th allocation fails, for every n --- */
-
-/* How many allocations it takes to parse the JSON alone. */
-static size_t allocations_of_json(const char *text, size_t n)
-{
-        scoped(json_decref) json_t *value = NULL;
-
-        failing_malloc_arm(SIZE_MAX);
-        assert_int_equal(json_parse(text, n, &value, NULL), 0);
-        return failing_malloc_count();
-}
-
-/* Nothing leaks and nothing is used that is not there. jansson calls some of its own failures
- * syntax errors, and one (2.14: a buffer that can't grow drops a byte) it does not notice; ours are
- * all -ENOMEM. */
-static void test_survives_every_failed_allocation(void **state)
-{
-        size_t jansson, n = 0;
-        bool reached = true;
-
-        (void)state;
-        json_set_alloc_funcs(__wrap_malloc, free);
-        jansson = 1 + allocations_of_json(full, sizeof full - 1);
-        for (; reached; n++) {
-                struct plugin_manifest *m = NULL;
-                struct err e = {0};
-                int r;
-
-                failing_malloc_arm(n);
-                r = plugin_manifest_parse(full, sizeof full - 1, &m, &e);
-                reached = failing_malloc_disarm();
-                assert_int_equal(r == 0, m != NULL);
-                plugin_manifest_free(m);
-                if (n >= jansson && reached)
-                        assert_int_equal(r, -ENOMEM);
-        }
-        json_set_alloc_funcs(malloc, free);
-        assert_true(n > jansson + 60);
-}
-
-static void test_failed_allocation_in_meta_changes_nothing(void **state)
-{
-        static const char meta[] = "{\"tools\":[{\"name\":\"a\",\"description\":\"d\","
-                                   "\"input_schema\":{\"type\":\"object\"}},{\"name\":\"b\"}]}";
-        scoped(plugin_manifest_free) struct plugin_manifest *m = parse(MINIMAL);
-        size_t jansson, n = 0;
-        bool reached = true;
-
-        (void)state;
-        json_set_alloc_funcs(__wrap_malloc, free);
-        jansson = allocations_of_json(meta, sizeof meta - 1);
-        for (n = jansson; reached; n++) {
-                int r;
-
-                failing_malloc_arm(n);
-                r = plugin_manifest_merge_meta(m, meta, sizeof meta - 1, NULL);
-                reached = failing_malloc_disarm();
-                assert_int_equal(r, reached ? -ENOMEM : 0);
-                assert_int_equal(m->n_tools, reached ? 0 : 2);
-        }
-        json_set_alloc_funcs(malloc, free);
-        assert_true(n > jansson + 10);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -830,7 +614,6 @@ int main(void)
             cmocka_unit_test(test_refusals_name_line_and_key),
             cmocka_unit_test(test_syntax_errors_name_line_and_column),
             cmocka_unit_test(test_schema_errors_name_the_line_inside_the_schema),
-            cmocka_unit_test(test_sizes_are_bounded),
             cmocka_unit_test(test_bytes_arguments_are_any_string_to_the_compiled_schema),
             cmocka_unit_test(test_tools_are_found_by_name),
             cmocka_unit_test(test_only_strings_in_base64_are_bytes),
@@ -843,9 +626,6 @@ int main(void)
             cmocka_unit_test(test_document_has_a_row_for_every_key),
             cmocka_unit_test(test_takes_the_manifests_of_our_own_plugins),
             cmocka_unit_test(test_loads_from_a_folder),
-            cmocka_unit_test(test_no_mutation_breaks_the_parser),
-            cmocka_unit_test(test_survives_every_failed_allocation),
-            cmocka_unit_test(test_failed_allocation_in_meta_changes_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,8 +169,10 @@ static int try_user(const void *arg)
 {
         uid_t uid = *(const uint32_t *)arg;
 
-        return setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
-               setresuid(uid, uid, uid) < 0;
+        /* Not through libc, which would have every thread of the host follow suit and wait for
+         * threads that this child does not have. */
+        return syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, uid, uid, uid) < 0 ||
+               syscall(SYS_setresuid, uid, uid, uid) < 0;
 }
 
 /* Landlock may be compiled in and switched off, so it is entered and felt. */

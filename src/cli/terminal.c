@@ -81,20 +81,28 @@ static size_t column_width(const struct terminal_table *t, size_t column)
         return widest;
 }
 
+/* Spaces wait for a cell that needs them, so that no line ends in them. */
 void terminal_table_print(const struct terminal_table *t, FILE *to, size_t state_column, bool color)
 {
+        size_t gap = 0;
+
         for (size_t i = 0; i < t->n; i++) {
                 size_t column = i % t->columns;
+                const char *cell = t->cells[i];
                 const char *on = color && column == state_column && i >= t->columns
-                                     ? terminal_state_color(t->cells[i])
+                                     ? terminal_state_color(cell)
                                      : "";
 
-                fprintf(to, "%s%s%s", on, t->cells[i], *on ? TERMINAL_COLOR_OFF : "");
-                if (column + 1 == t->columns || i + 1 == t->n)
+                if (*cell) {
+                        fprintf(to, "%*s%s%s%s", (int)gap, "", on, cell,
+                                *on ? TERMINAL_COLOR_OFF : "");
+                        gap = 0;
+                }
+                gap += column_width(t, column) - width_of(cell) + 2;
+                if (column + 1 == t->columns || i + 1 == t->n) {
                         fputc('\n', to);
-                else
-                        fprintf(to, "%*s",
-                                (int)(column_width(t, column) - width_of(t->cells[i]) + 2), "");
+                        gap = 0;
+                }
         }
 }
 

@@ -166,7 +166,7 @@ class CliClientTest(unittest.TestCase):
             "NAME  STATE        VERSION  OK  ERRORS  AVG MS  LAST USED                 REASON",
             "bad   FAILED       -        0   1       -       -"
             "                         it died: signal 11 \\x1b[31m",
-            "ocr   INITIALIZED  1.0.0    12  1       13      2026-11-22T09:41:00.123Z  "])
+            "ocr   INITIALIZED  1.0.0    12  1       13      2026-11-22T09:41:00.123Z"])
 
     def test_json_is_the_hosts_own(self):
         code, out, err = self.run_cli("list", "--format", "json")

@@ -33,7 +33,7 @@ static void test_columns_are_aligned(void **state)
         (void)state;
         assert_string_equal(text, "NAME         STATE    WHY\n"
                                   "ocr          FAILED   z\xc3\xa4h  x\n"
-                                  "longer-name  RUNNING  \n");
+                                  "longer-name  RUNNING\n");
 }
 
 static void test_states_have_colours_and_alignment_stays(void **state)

@@ -314,6 +314,8 @@ int supervisor_reload(struct supervisor *s, const char *name, void (*done)(void 
         if (r < 0)
                 return r;
         log_write(s->o.log, LOG_LEVEL_INFO, "plugin %s: reload", u->name);
+        /* Who asks by hand starts the count of restarts anew. */
+        u->restart = u->respawn = (struct restart_policy){0};
         unit_reload(u);
         return 0;
 }

@@ -96,6 +96,11 @@ int plugin_loader_load(struct plugin_loader *l, const struct plugin_manifest *m,
         }
         l->step = PLUGIN_LOADER_AT_DEPENDENCIES;
         r = dependency_checker_plan(m, box_dir, host_python, &l->plan);
+        if (r == -E2BIG) {
+                move(l, PLUGIN_ERROR_MANIFEST,
+                     "manifest.json: more dependencies than can be checked", now);
+                return PLUGIN_LOADER_OVER;
+        }
         if (r < 0)
                 return err_set_errno(e, r, "plan the checks of %s", l->name);
         return l->plan.n > 0 ? PLUGIN_LOADER_PROBE : registered(l, now);

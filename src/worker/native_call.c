@@ -202,7 +202,8 @@ static int finish_call(struct native_runtime *rt, struct forge_call *call, int r
                 *f = call->fault;
         else if (r && rt->words[0])
                 worker_fault_set(f, WIRE_ERROR_EXCEPTION, "PluginError", "%s", rt->words);
-        else if (r)
+        else if (r && native_result_check(&call->result, f) == 0)
+                /* Otherwise the tool gave up because its result was refused: that is the reason. */
                 worker_fault_set(f, WIRE_ERROR_EXCEPTION, "PluginError", "tool %s returned %d",
                                  call->message->tool.p, r);
         native_result_done(&call->result);

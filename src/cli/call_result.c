@@ -54,8 +54,7 @@ static void add_members(struct str *s, const json_t *result)
         const char *key, *before = "; --save MEMBER=FILE can write: ";
         json_t *value;
 
-        json_object_foreach((json_t *)result, key, value)
-        {
+        json_object_foreach ((json_t *)result, key, value) {
                 if (!base64_of(value))
                         continue;
                 str_addf(s, "%s%s", before, key);

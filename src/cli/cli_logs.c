@@ -45,7 +45,8 @@ static int show(const struct client *c, const struct client_reply *reply)
         }
         if (!json_is_array(lines))
                 return command_fail(c->command, CLI_FAILURE, "the answer has no lines");
-        json_array_foreach(lines, i, line) print_line(line);
+        json_array_foreach (lines, i, line)
+                print_line(line);
         return CLI_OK;
 }
 

@@ -30,7 +30,8 @@ static int show(const struct client *c, const struct client_reply *reply)
         struct err e = {0};
         size_t i;
 
-        json_array_foreach(list, i, plugin) code = MAX_OF(code, client_exit_of_health(plugin));
+        json_array_foreach (list, i, plugin)
+                code = MAX_OF(code, client_exit_of_health(plugin));
         if (c->options->flags.format == CLI_FORMAT_JSON)
                 client_print_json(reply->text.data, reply->text.len);
         else if (!json_is_array(list))

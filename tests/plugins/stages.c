@@ -1,5 +1,5 @@
 /* stages.c -- a plugin that goes wrong while it is loaded, at the stage and in the way that its
- * manifest's "env" names: STAGE=constructor|init|validate|none, HOW=fail|crash|hang|exit|slow.
+ * manifest's "env" names: STAGE=constructor|init|validate|none, HOW=fail|crash|hang|exit|slow|fat.
  * Threads: one.            Owns: nothing. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,16 @@ static void take_time(void)
         nanosleep(&ts, NULL);
 }
 
+/* Half a gigabyte, touched page by page (volatile: or the compiler leaves it out). */
+static void take_memory(void)
+{
+        size_t size = (size_t)512 << 20;
+        volatile char *block = malloc(size);
+
+        for (size_t i = 0; block && i < size; i += 4096)
+                block[i] = 1;
+}
+
 /* 0 when this stage is to go well. */
 static int misbehave(const char *stage)
 {
@@ -42,6 +52,8 @@ static int misbehave(const char *stage)
                 take_time();
                 return 0;
         }
+        if (is("HOW", "fat"))
+                take_memory();
         return forge_error("%s went wrong: the flux is off by 7", stage);
 }
 

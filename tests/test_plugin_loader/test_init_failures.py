@@ -70,17 +70,10 @@ class InitFailures(HostCase):
                 self.assertEqual(host.run("last", "ping").result, {"pong": "pong"})
                 self.assertEqual(host.stop(), 0)
 
-
-class Memory(HostCase):
     def test_an_init_over_the_memory_limit_is_told_as_that(self):
-        """The smallest limit that a worker lives in is its own matter; a megabyte is too little."""
-        self.plugin("fat", like="crashtest", limits={"memory_mb": 1})
-        host = self.serve()
-        health = host.wait_state("fat", "FAILED", "INITIALIZED")
-        if health["state"] == "FAILED":
-            self.assertIn(health["last_failure"]["error_type"],
-                          ("MemoryLimitExceeded", "IsolationUnavailable"))
-        self.assertEqual(host.get("/livez").status, 200)
+        health = self.load(env={"STAGE": "init", "HOW": "fat"}, limits={"memory_mb": 128})
+        self.assert_failed(health, "MemoryLimitExceeded", "Plugin exceeded 128MB memory limit.",
+                           "stage=init")
 
 
 if __name__ == "__main__":

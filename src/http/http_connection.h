@@ -5,7 +5,7 @@
  *   http_exchange.c a request coming in, libmicrohttpd's callbacks http_reply.c  answers, streams
  *   http_linger.c   closing so that the last answer is not lost
  *
- * Threads: the loop's only. */
+ * Threads: the loop's only.     Owns: nothing of its own; see each struct. */
 #ifndef FORGESYTE_HTTP_HTTP_CONNECTION_H
 #define FORGESYTE_HTTP_HTTP_CONNECTION_H
 

@@ -3,7 +3,10 @@
  *
  * when: ALWAYS; OWN_PIDS: only in a pid namespace of its own, where another process's number can't
  * be named; OWN_TREE: only in a file tree of its own; NOT_THERE: "this kernel is older", so that
- * libc takes its other path. Calls with conditions on their arguments are in seccomp_program.c. */
+ * libc takes its other path. Calls with conditions on their arguments are in seccomp_program.c.
+ *
+ * Knows: names of system calls.    May not know: how a filter is made.
+ * Threads: any.                    Owns: nothing. */
 #ifndef FORGESYTE_SANDBOX_SYSCALL_TABLE_H
 #define FORGESYTE_SANDBOX_SYSCALL_TABLE_H
 

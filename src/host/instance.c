@@ -1,6 +1,7 @@
 #include "host/instance.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,7 +86,8 @@ static struct verdict_circumstances circumstances(struct instance *i, struct str
 
 bool instance_is_free(const struct instance *i)
 {
-        return i->state == INSTANCE_IDLE && !i->dead;
+        /* One whose channel has ended could only lose a call. */
+        return i->state == INSTANCE_IDLE && !i->dead && i->channel.fd >= 0;
 }
 
 void instance_break(struct instance *i, struct tool_outcome *o)
@@ -438,7 +440,8 @@ static void on_watch_timer(void *ctx)
 static void on_death(void *ctx, unused_param uint32_t events)
 {
         struct instance *i = ctx;
-        struct obituary o;
+        /* What is said when the kernel cannot tell. */
+        struct obituary o = {.cause = OBITUARY_SIGNAL, .signal = SIGKILL};
 
         i->dead = true;
         /* What was complete at this instant counts: a reply before a death is a reply. */
@@ -535,51 +538,72 @@ static json_t *without_bytes(const struct call_args *a)
         return copy;
 }
 
-static int encode_call(struct instance *i, const struct tool_call *call)
+/* A call's payload: text with its cuts, and the blobs that go between them. */
+struct encoded_call {
+        struct str text;
+        struct wire_blob *blobs;
+        size_t *cuts;
+        size_t n;
+        uint32_t len;
+};
+
+static void encoded_call_scoped(struct encoded_call *c)
+{
+        str_done(&c->text);
+        free(c->blobs);
+        free(c->cuts);
+}
+
+static int encode_call(const struct tool_call *call, struct encoded_call *ret)
 {
         scoped(json_decref) json_t *args = without_bytes(&call->args);
-        size_t n = call->args.n_bytes;
-        scoped(free) struct wire_blob *blobs = calloc(n + 1, sizeof *blobs);
-        scoped(free) size_t *cuts = calloc(n + 1, sizeof *cuts);
         scoped(free) struct wire_scalar *scalars =
             calloc(json_object_size(args) + 1, sizeof *scalars);
-        scoped(str) struct str json = {0}, text = {0};
-        struct wire_call m = {.tool = wire_str_of(call->tool), .blobs = blobs, .scalars = scalars};
-        uint32_t len;
+        scoped(str) struct str json = {0};
+        struct wire_call m = {.tool = wire_str_of(call->tool), .scalars = scalars};
 
-        if (!args || !blobs || !cuts || !scalars)
+        ret->n = call->args.n_bytes;
+        m.blobs = ret->blobs = calloc(ret->n + 1, sizeof *ret->blobs);
+        ret->cuts = calloc(ret->n + 1, sizeof *ret->cuts);
+        if (!args || !scalars || !ret->blobs || !ret->cuts)
                 return -ENOMEM;
         str_add_json(&json, args);
         if (json.bad)
                 return -ENOMEM;
+        if (json.len > WIRE_MAX_CALL)
+                return -E2BIG;
         m.json = (struct wire_str){json.data, (uint32_t)json.len};
         scalars_of(args, scalars, &m.n_scalars);
-        m.n_blobs = (uint16_t)n;
-        for (size_t b = 0; b < n; b++)
-                blobs[b] = (struct wire_blob){wire_str_of(call->args.bytes[b].name),
-                                              wire_str_of(call->args.bytes[b].content_type),
-                                              (const uint8_t *)call->args.bytes[b].data,
-                                              (uint32_t)call->args.bytes[b].size};
-        len = wire_encode_call(&text, &m, cuts);
-        if (text.bad)
+        m.n_blobs = (uint16_t)ret->n;
+        for (size_t b = 0; b < ret->n; b++)
+                ret->blobs[b] = (struct wire_blob){wire_str_of(call->args.bytes[b].name),
+                                                   wire_str_of(call->args.bytes[b].content_type),
+                                                   (const uint8_t *)call->args.bytes[b].data,
+                                                   (uint32_t)call->args.bytes[b].size};
+        ret->len = wire_encode_call(&ret->text, &m, ret->cuts);
+        if (ret->text.bad)
                 return -ENOMEM;
-        if (len == 0)
-                return -E2BIG;
-        return instance_io_queue(i, WIRE_CALL, &text, blobs, n, cuts, len);
+        return ret->len == 0 ? -E2BIG : 0;
 }
 
 int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_ns)
 {
-        int r = begin_request(i, WIRE_CALL);
+        scoped(encoded_call) struct encoded_call c = {0};
+        int r = encode_call(call, &c);
 
+        /* Until here it is the call's fault, and the worker stays as it is. */
+        if (r == 0)
+                r = loop_timer_set(i->loop, &i->deadline, deadline_ns, on_deadline, i);
         if (r < 0)
                 return r;
+        /* The deadline covers a frame that began before. */
+        loop_timer_unset(i->loop, &i->grace);
         i->state = INSTANCE_BUSY;
         i->call = call;
         call->holder = i;
-        r = loop_timer_set(i->loop, &i->deadline, deadline_ns, on_deadline, i);
+        r = begin_request(i, WIRE_CALL);
         if (r == 0)
-                r = encode_call(i, call);
+                r = instance_io_queue(i, WIRE_CALL, &c.text, c.blobs, c.n, c.cuts, c.len);
         if (r == -EPIPE || r == -ECONNRESET)
                 return 0;
         if (r < 0)
@@ -587,18 +611,28 @@ int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_n
         return r;
 }
 
+/* The call is about to be freed, also when its client had left before. */
+static void forget_call(struct instance *i)
+{
+        i->call = NULL;
+        /* The call takes its bytes with it. */
+        if (instance_io_is_sending(i))
+                break_rule(i, PLUGIN_ERROR_CANCELLED, "it did not read its call");
+}
+
 void instance_cancel(struct instance *i, bool forget)
 {
-        if (i->state != INSTANCE_BUSY)
+        bool first = i->state == INSTANCE_BUSY;
+
+        if (!first && i->state != INSTANCE_CANCELLING)
                 return;
         i->state = INSTANCE_CANCELLING;
+        /* From now on the grace is its deadline: who is not asked any more does not time out. */
+        loop_timer_unset(i->loop, &i->deadline);
         if (forget)
-                i->call = NULL;
-        if (forget && instance_io_is_sending(i)) {
-                /* The call takes its bytes with it. */
-                break_rule(i, PLUGIN_ERROR_CANCELLED, "it did not read its call");
+                forget_call(i);
+        if (!first || i->state != INSTANCE_CANCELLING)
                 return;
-        }
         /* A channel that broke tells by its end of file. */
         if (instance_io_queue_cancel(i) == -ENOMEM)
                 break_rule(i, PLUGIN_ERROR_CANCELLED, "the host has no memory to ask it to stop");
@@ -629,6 +663,15 @@ void instance_leave(struct instance *i)
 
 /* --- birth --- */
 
+/* A file of cgroup version 2 can always be read, and says EPOLLPRI when it has changed; version 1
+ * has an eventfd. */
+static uint32_t oom_events(const struct instance *i)
+{
+        bool file = sandbox_isolation(i->box)->memory == ISOLATION_MEMORY_CGROUP2;
+
+        return file ? EPOLLPRI : EPOLLIN;
+}
+
 static int watch_all(struct instance *i)
 {
         struct loop *l = i->loop;
@@ -641,7 +684,7 @@ static int watch_all(struct instance *i)
         if (r == 0)
                 r = loop_watch(l, &i->err, sandbox_stderr(i->box), EPOLLIN, on_err, i);
         if (r == 0 && sandbox_oom_fd(i->box) >= 0)
-                r = loop_watch(l, &i->oom, sandbox_oom_fd(i->box), EPOLLIN | EPOLLPRI, on_oom, i);
+                r = loop_watch(l, &i->oom, sandbox_oom_fd(i->box), oom_events(i), on_oom, i);
         if (r == 0 && sandbox_wants_watch(i->box))
                 r = loop_timer_set(l, &i->watch_timer,
                                    clock_mono_ns() + SANDBOX_WATCH_MS * NSEC_PER_MSEC,

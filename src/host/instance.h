@@ -111,7 +111,8 @@ void instance_free(struct instance *i);
 int instance_request(struct instance *i, enum wire_type type, const struct str *payload) must_check;
 /* The load is done: no deadline any more. */
 void instance_set_idle(struct instance *i);
-/* Hands over a call; deadline: when its execution is over time. The call outlives its run. */
+/* Hands over a call; deadline: when its execution is over time. The call outlives its run. <0: it
+ * was not handed over; the worker is as free as before (-E2BIG, -ENOMEM), or to be broken. */
 int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_ns) must_check;
 /* The client has left: asks, and after the grace kills. The end comes as result, error or broke,
  * with the call (then error CANCELLED), unless `forget`: then with NULL. */

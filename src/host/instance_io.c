@@ -77,7 +77,8 @@ int instance_io_queue(struct instance *i, enum wire_type type, struct str *take_
         for (size_t b = 0; b <= n_blobs && r == 0; b++) {
                 size_t to = cuts ? cuts[b] : o->text.len;
 
-                r = outbox_add(o, o->text.data + from, to - from);
+                if (to > from)
+                        r = outbox_add(o, o->text.data + from, to - from);
                 from = to;
                 if (r == 0 && b < n_blobs)
                         r = outbox_add(o, (void *)(uintptr_t)blobs[b].data, blobs[b].size);

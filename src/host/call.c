@@ -81,9 +81,9 @@ static void on_end(void *ctx, unused_param struct tool_call *call, struct tool_o
 
 static void finish(struct host_call *c, struct tool_outcome *o)
 {
-        bool current = c->unit && c->release && c->unit->release == c->release;
+        bool known = c->unit && !c->unit->gone;
 
-        tool_runner_finish(&c->call, current, o, clock_mono_ns());
+        tool_runner_finish(&c->call, known, o, clock_mono_ns());
 }
 
 static void end_with(struct host_call *c, enum plugin_error error, const char *words)
@@ -111,9 +111,11 @@ static void end_expired(struct host_call *c)
 void host_call_finish(struct tool_call *call, struct tool_outcome *o)
 {
         struct host_call *c = host_call_of(call);
+        struct unit *u = c->unit;
 
-        unit_note_outcome(c->unit, c->release, o);
+        unit_note_outcome(u, c->release, o);
         finish(c, o);
+        unit_fail_stranded(u);
 }
 
 /* --- the deadline --- */
@@ -366,7 +368,7 @@ struct host_call *supervisor_run(struct supervisor *s, const char *plugin, const
         c->call.ctx = c;
         c->call.accepted_ns = clock_mono_ns();
         s->calls++;
-        if (s->draining)
+        if (s->draining || s->closing)
                 end_with(c, PLUGIN_ERROR_PLUGIN_UNAVAILABLE, "the server is shutting down");
         else if (!c->unit)
                 refuse_unknown(c);

@@ -265,9 +265,13 @@ static void stop(struct host *h)
                 loop_timer_unset(h->core.loop, &h->drain_timer);
                 loop_timer_unset(h->core.loop, &h->drain_poll);
         }
-        /* Whoever waits is answered first: the supervisor ends every call, then the server goes. */
+        /* Whoever waits is answered first, then the server goes, which may still be asked and still
+         * speaks to the supervisor of clients that leave; that one goes last. */
         pool_free(take_ptr(h->core.pool));
-        supervisor_free(take_ptr(h->core.supervisor));
+        if (h->api)
+                api_set_draining(h->api);
+        if (h->core.supervisor)
+                supervisor_close(h->core.supervisor);
         if (h->server)
                 http_server_run(h->server);
         http_server_free(h->server);

@@ -40,6 +40,7 @@ static void end_calls(struct supervisor *s)
 {
         struct unit *u;
 
+        s->closing = true;
         TAILQ_FOREACH (u, &s->units, link)
                 unit_close(u, "the server is shutting down");
         TAILQ_FOREACH (u, &s->units, link) {
@@ -63,8 +64,8 @@ void supervisor_free(struct supervisor *s)
 
         if (!s)
                 return;
-        s->closing = true;
-        end_calls(s);
+        if (!s->closing)
+                end_calls(s);
         while ((u = TAILQ_FIRST(&s->units))) {
                 TAILQ_REMOVE(&s->units, u, link);
                 unit_free(u);
@@ -330,19 +331,23 @@ static bool is_settled(const struct supervisor *s)
         return true;
 }
 
-void supervisor_settled(struct supervisor *s)
+/* Whoever is served may wait again, or make others not wait any more. */
+static void serve_settle_waits(struct supervisor *s)
 {
-        TAILQ_HEAD(, settle_wait) now = TAILQ_HEAD_INITIALIZER(now);
+        uint64_t round = ++s->settle_round;
         struct settle_wait *w;
 
-        if (s->closing || !is_settled(s))
-                return;
-        TAILQ_CONCAT(&now, &s->settle_waits, link);
-        while ((w = TAILQ_FIRST(&now))) {
-                TAILQ_REMOVE(&now, w, link);
+        while (is_settled(s) && (w = TAILQ_FIRST(&s->settle_waits)) && w->round < round) {
+                TAILQ_REMOVE(&s->settle_waits, w, link);
                 w->fn(w->ctx);
                 free(w);
         }
+}
+
+void supervisor_settled(struct supervisor *s)
+{
+        if (!s->closing && is_settled(s))
+                serve_settle_waits(s);
 }
 
 int supervisor_when_settled(struct supervisor *s, void (*done)(void *ctx), void *ctx)
@@ -356,7 +361,7 @@ int supervisor_when_settled(struct supervisor *s, void (*done)(void *ctx), void 
         w = malloc(sizeof *w);
         if (!w)
                 return -ENOMEM;
-        *w = (struct settle_wait){.fn = done, .ctx = ctx};
+        *w = (struct settle_wait){.fn = done, .ctx = ctx, .round = s->settle_round};
         TAILQ_INSERT_TAIL(&s->settle_waits, w, link);
         return 0;
 }
@@ -422,6 +427,14 @@ void supervisor_forget(struct supervisor *s, void *ctx)
 }
 
 /* --- the end --- */
+
+void supervisor_close(struct supervisor *s)
+{
+        if (s->closing)
+                return;
+        end_calls(s);
+        serve_settle_waits(s);
+}
 
 void supervisor_drain(struct supervisor *s)
 {

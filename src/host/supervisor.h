@@ -46,7 +46,11 @@ struct supervisor_options {
 
 int supervisor_new(const struct supervisor_options *o, struct supervisor **ret,
                    struct err *e) must_check;
-/* Kills every worker and waits for the last. Calls under way end with PluginUnavailable. */
+/* Everybody who waits gets an answer: calls end with PluginUnavailable, loads are given up and
+ * their waiters called. The pool must be gone: what it had is back then. Workers are killed; from
+ * now on calls are refused, and nothing moves any more. */
+void supervisor_close(struct supervisor *s);
+/* Closes (without calling those who wait for all plugins) and waits for the last process. */
 void supervisor_free(struct supervisor *s);
 
 struct plugin_registry *supervisor_registry(struct supervisor *s);

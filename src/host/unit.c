@@ -76,7 +76,7 @@ bool unit_is_pending(const struct unit *u)
 
 void unit_wait(struct unit *u, struct unit_waiter *w, void (*fn)(void *ctx), void *ctx)
 {
-        *w = (struct unit_waiter){.fn = fn, .ctx = ctx};
+        *w = (struct unit_waiter){.fn = fn, .ctx = ctx, .round = u->round};
         TAILQ_INSERT_TAIL(&u->waiters, w, link);
 }
 
@@ -93,16 +93,16 @@ int unit_when_settled(struct unit *u, void (*fn)(void *ctx), void *ctx)
 
 static void settled(struct unit *u)
 {
-        /* A waiter may wait again: only those there now are served. */
-        TAILQ_HEAD(, unit_waiter) now = TAILQ_HEAD_INITIALIZER(now);
+        /* A waiter may wait again, take others out, or begin the next load: only those there now
+         * are served, and they stay in the one list until it is their turn. */
+        uint64_t round = ++u->round;
         struct unit_waiter *w;
 
-        TAILQ_CONCAT(&now, &u->waiters, link);
-        while ((w = TAILQ_FIRST(&now))) {
+        while (!unit_is_pending(u) && (w = TAILQ_FIRST(&u->waiters)) && w->round < round) {
                 void (*fn)(void *ctx) = w->fn;
                 void *ctx = w->ctx;
 
-                TAILQ_REMOVE(&now, w, link);
+                TAILQ_REMOVE(&u->waiters, w, link);
                 if (w->own)
                         free(w);
                 fn(ctx);
@@ -118,6 +118,9 @@ void unit_announce(struct unit *u)
         scoped(free) struct plugin_health *h = NULL;
         enum lifecycle_state now;
 
+        /* What readers still see of the generation before is no news. */
+        if (u->gone || (unit_is_pending(u) && u->loader.step < PLUGIN_LOADER_AT_IMPORT))
+                return;
         if (plugin_registry_get_state(u->s->registry, u->name, &now) != 0 || now == u->announced)
                 return;
         event.from = u->announced;
@@ -150,6 +153,9 @@ void unit_refresh(struct unit *u, int64_t now_ns)
         struct instance *i;
         unsigned n = 0;
 
+        /* Its name may be another's by now. */
+        if (u->gone)
+                return;
         if (stale)
                 u->refreshed_ns = now_ns;
         TAILQ_FOREACH (i, &u->instances, link) {
@@ -240,7 +246,20 @@ static void fail_queued(struct unit *u, const char *reason)
         tool_runner_fail_queued(&u->queue, words ? words : reason, clock_mono_ns());
 }
 
-/* The current generation is over. */
+void unit_fail_stranded(struct unit *u)
+{
+        scoped(free) struct plugin_health *h = NULL;
+
+        if (u->usable || !u->release || unit_is_pending(u) || !tool_runner_peek(&u->queue))
+                return;
+        h = malloc(sizeof *h);
+        if (h && plugin_registry_get_status(u->s->registry, u->name, h) == 0)
+                fail_queued(u, h->reason);
+        else
+                fail_queued(u, "it failed");
+}
+
+/* The current generation is over; unit_fail_stranded follows. */
 static void fail_unit(struct unit *u, const struct tool_outcome *o)
 {
         unsigned actions = 0;
@@ -352,6 +371,7 @@ static void on_respawn_timer(void *ctx)
         u->missing = 0;
         for (; n > 0 && u->usable; n--)
                 start_another(u);
+        unit_fail_stranded(u);
 }
 
 static void respawn_later(struct unit *u, const struct tool_outcome *why)
@@ -393,6 +413,7 @@ static void become_ready(struct unit *u, struct instance *i)
                 start_another(u);
         settled(u);
         unit_pump(u);
+        unit_fail_stranded(u);
 }
 
 static void request(struct unit *u, struct instance *i, enum wire_type type)
@@ -544,25 +565,21 @@ static void on_broke(struct instance *i, struct tool_call *call, struct tool_out
 {
         struct unit *u = i->ctx;
         bool loading = is_loading(u, i), current = is_current(u, i->generation);
-        bool failed = false;
 
         if (u->s->closing)
                 current = loading = false;
         /* The state first, then the client: whoever reads the answer may ask for the state. */
         if (loading && o->error != PLUGIN_ERROR_CANCELLED)
                 give_up(u, o);
-        else if (current && u->usable && !i->probe) {
+        else if (current && u->usable && !i->probe)
                 replace_or_fail(u, o);
-                failed = !u->usable;
-        }
         if (o->error == PLUGIN_ERROR_CANCELLED && o->words && !i->probe)
                 log_write(u->s->o.log, LOG_LEVEL_DEBUG, "plugin %s: worker ended: %s", u->name,
                           o->words);
         unit_refresh(u, clock_mono_ns());
         if (call)
                 host_call_finish(call, o);
-        if (failed)
-                fail_queued(u, o->words ? o->words : "it failed");
+        unit_fail_stranded(u);
 }
 
 static void on_gone(struct instance *i)
@@ -607,9 +624,16 @@ static void hand_over(struct unit *u, struct instance *i)
         r = instance_call(i, call, host_call_dispatched(call, now));
         if (r == 0)
                 return;
-        tool_outcome_fail(&o, PLUGIN_ERROR_INTERNAL, "hand the call over: %s", strerror(-r));
+        if (r == -E2BIG)
+                tool_outcome_fail(&o, PLUGIN_ERROR_PAYLOAD_TOO_LARGE,
+                                  "the arguments are more than %zu MiB", WIRE_MAX_CALL >> 20);
+        else
+                tool_outcome_fail(&o, PLUGIN_ERROR_INTERNAL, "hand the call over: %s",
+                                  strerror(-r));
         host_call_finish(call, &o);
         tool_outcome_done(&o);
+        if (i->state == INSTANCE_IDLE || i->state == INSTANCE_LEAVING)
+                return; /* the worker has not seen any of it */
         tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "a call could not be handed over");
         instance_break(i, &o);
 }

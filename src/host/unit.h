@@ -21,7 +21,8 @@ struct unit_waiter {
         TAILQ_ENTRY(unit_waiter) link;
         void (*fn)(void *ctx);
         void *ctx;
-        bool own; /* malloc'ed by unit_when_settled: freed after fn */
+        uint64_t round; /* the unit's, when it began to wait */
+        bool own;       /* malloc'ed by unit_when_settled: freed after fn */
 };
 
 struct unit {
@@ -41,6 +42,7 @@ struct unit {
         struct loop_timer restart_timer, respawn_timer;
         unsigned missing; /* instances to be started when respawn_timer fires */
         TAILQ_HEAD(, unit_waiter) waiters;
+        uint64_t round;       /* how often waiters were served */
         int64_t refreshed_ns; /* when its workers' memory was last read */
 };
 
@@ -67,6 +69,9 @@ void unit_pump(struct unit *u);
 /* A call's outcome fails the plugin (under "on_error": "fail"): BROKE, before the client hears of
  * it. */
 void unit_note_outcome(struct unit *u, struct release *of, const struct tool_outcome *o);
+/* Whatever is queued for a plugin that has failed ends now; else nothing happens. After each end
+ * that may have failed it, so that the one to blame hears of it first. */
+void unit_fail_stranded(struct unit *u);
 /* Tells the world when the state has changed. */
 void unit_announce(struct unit *u);
 void unit_refresh(struct unit *u, int64_t now_ns);
@@ -90,9 +95,11 @@ struct supervisor {
         bool draining;
         bool closing;
         TAILQ_HEAD(, settle_wait) settle_waits;
+        uint64_t settle_round;
 };
 struct settle_wait {
         TAILQ_ENTRY(settle_wait) link;
+        uint64_t round;
         void (*fn)(void *ctx);
         void *ctx;
 };

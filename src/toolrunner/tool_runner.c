@@ -88,6 +88,11 @@ int tool_runner_check_result(const struct manifest_tool *tool, const char *text,
         int r;
 
         r = json_parse(text, size, &value, &e);
+        if (r == -ENOMEM) {
+                tool_outcome_fail(ret, PLUGIN_ERROR_INTERNAL,
+                                  "the host has no memory for the answer");
+                return 1;
+        }
         if (r < 0) {
                 tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_OUTPUT,
                                   "the plugin's answer is not valid JSON: %s", e.msg);
@@ -179,7 +184,7 @@ struct tool_call *tool_runner_next(struct tool_queue *q, int64_t now_ns, int64_t
 
 /* --- the end --- */
 
-static void account(const struct tool_call *call, bool current, const struct tool_outcome *o)
+static void account(const struct tool_call *call, const struct tool_outcome *o)
 {
         struct tool_queue *q = call->queue;
         unsigned actions;
@@ -189,13 +194,12 @@ static void account(const struct tool_call *call, bool current, const struct too
                 (void)plugin_registry_record_success(q->registry, q->plugin, o->ms);
         else if (o->error != PLUGIN_ERROR_CANCELLED)
                 (void)plugin_registry_record_error(q->registry, q->plugin, o->ms);
-        /* Refused only when the plugin is gone, and then there is no state left to move. */
-        if (current && plugin_registry_step(q->registry, q->plugin, LIFECYCLE_EVENT_CALL_ENDED,
-                                            NULL, 0, &actions) != 0)
-                return;
+        /* Refused only when its generation is gone, and then there is no state left to move. */
+        (void)!plugin_registry_step_of(q->registry, q->plugin, call->generation,
+                                       LIFECYCLE_EVENT_CALL_ENDED, NULL, 0, &actions);
 }
 
-int tool_runner_finish(struct tool_call *call, bool current, struct tool_outcome *outcome,
+int tool_runner_finish(struct tool_call *call, bool known, struct tool_outcome *outcome,
                        int64_t now_ns)
 {
         if (call->state == TOOL_CALL_ENDED)
@@ -205,7 +209,8 @@ int tool_runner_finish(struct tool_call *call, bool current, struct tool_outcome
         outcome->ms = -1;
         if (call->state == TOOL_CALL_RUNNING) {
                 outcome->ms = (double)(now_ns - call->started_ns) / 1e6;
-                account(call, current, outcome);
+                if (known)
+                        account(call, outcome);
         }
         call->state = TOOL_CALL_ENDED;
         call->on_end(call->ctx, call, outcome);

@@ -38,9 +38,10 @@ int tool_runner_run(struct tool_queue *q, struct tool_call *call, uint32_t gener
 struct tool_call *tool_runner_next(struct tool_queue *q, int64_t now_ns, int64_t real_now_ns);
 /* The oldest queued call, which stays where it is. */
 struct tool_call *tool_runner_peek(const struct tool_queue *q);
-/* Step 4: records success or error (once), and tells the caller. current: the call ran in the
- * generation that the registry shows. A second end of the same call does nothing and returns 1. */
-int tool_runner_finish(struct tool_call *call, bool current, struct tool_outcome *outcome,
+/* Step 4: records success or error (once) in the generation that ran the call, and tells the
+ * caller. known: the plugin is still in the registry (not another one of its name). A second end of
+ * the same call does nothing and returns 1. */
+int tool_runner_finish(struct tool_call *call, bool known, struct tool_outcome *outcome,
                        int64_t now_ns);
 /* Every queued call ends with PluginUnavailable and this reason. */
 void tool_runner_fail_queued(struct tool_queue *q, const char *reason, int64_t now_ns);

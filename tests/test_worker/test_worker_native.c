@@ -347,8 +347,9 @@ static void test_too_large_result_is_refused_in_the_worker(void **state)
                       "{\"returned\":0}");
         expect_error(call_too_large(*state, WORKER_HOST_MAX_OUTPUT + 1, false),
                      WIRE_ERROR_EXCEPTION, "OutputTooLarge", "at most 1048576 bytes");
+        /* The same when the tool passes on the -1 that it got: the refusal is the reason. */
         expect_error(call_too_large(*state, WORKER_HOST_MAX_OUTPUT + 1, true), WIRE_ERROR_EXCEPTION,
-                     "PluginError", "tool too_large returned -1");
+                     "OutputTooLarge", "at most 1048576 bytes");
 }
 
 static void test_declared_errors(void **state)

@@ -1,5 +1,6 @@
 /* http_base64.c -- base64 and data: URLs, decoded where they stand. Eight characters per step by
  * table; white space, padding and the end go one character at a time. */
+#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,18 +49,17 @@ static void decode_fast(struct decoder *d)
                 const uint8_t *p = d->in;
                 uint8_t a = kind_of[p[0]], b = kind_of[p[1]], c = kind_of[p[2]], e = kind_of[p[3]];
                 uint8_t f = kind_of[p[4]], g = kind_of[p[5]], h = kind_of[p[6]], i = kind_of[p[7]];
-                uint32_t first, second;
+                uint64_t bits;
 
                 if (!(a & b & c & e & f & g & h & i & IS_DIGIT))
                         return;
-                first = (a & 63u) << 18 | (b & 63u) << 12 | (c & 63u) << 6 | (e & 63u);
-                second = (f & 63u) << 18 | (g & 63u) << 12 | (h & 63u) << 6 | (i & 63u);
-                d->out[0] = (uint8_t)(first >> 16);
-                d->out[1] = (uint8_t)(first >> 8);
-                d->out[2] = (uint8_t)first;
-                d->out[3] = (uint8_t)(second >> 16);
-                d->out[4] = (uint8_t)(second >> 8);
-                d->out[5] = (uint8_t)second;
+                bits = (uint64_t)(a & 63u) << 58 | (uint64_t)(b & 63u) << 52 |
+                       (uint64_t)(c & 63u) << 46 | (uint64_t)(e & 63u) << 40 |
+                       (uint64_t)(f & 63u) << 34 | (uint64_t)(g & 63u) << 28 |
+                       (uint64_t)(h & 63u) << 22 | (uint64_t)(i & 63u) << 16;
+                bits = htobe64(bits);
+                /* Two bytes too many: they fall on what has been read, or where the next go. */
+                memcpy(d->out, &bits, sizeof bits);
                 d->in += 8;
                 d->out += 6;
         }

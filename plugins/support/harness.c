@@ -3,13 +3,15 @@
  *     harness PLUGIN.so TOOL [key=value | key=@FILE]...
  *             one call; exits 0, 3 (the plugin failed) or 5 (a declared error)
  *     harness PLUGIN.so
- *             calls from stdin, a line each: {"tool": T, "args": {}, "files": {NAME: PATH}}
+ *             calls from stdin, a line each: {"tool": T, "args": {}, "files": {NAME: PATH}};
+ *             the line `heap` answers the bytes in use
  *
  * Each call answers one line: {"ok": true, "result": ...} or {"ok": false, "error_type", "error"}.
  * There is no box here: what crashes, crashes the harness.
  * Threads: one.            Owns: the plugin and the call. */
 #include <dlfcn.h>
 #include <libgen.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +126,16 @@ static int run_words(struct harness *h, const char *tool, char **words)
         return r;
 }
 
+/* Unlike the resident set this knows no fragmentation: what a call leaves behind shows at once. */
+static int print_heap(void)
+{
+        struct mallinfo2 heap = mallinfo2();
+
+        printf("%zu\n", heap.uordblks + heap.hblkhd);
+        fflush(stdout);
+        return 0;
+}
+
 static int run_line(struct harness *h, const char *line)
 {
         json_t *request = json_loads(line, 0, NULL), *files, *path;
@@ -153,7 +165,7 @@ static int run_lines(struct harness *h)
         int r = 0;
 
         while (r == 0 && getline(&line, &size, stdin) > 0)
-                r = run_line(h, line);
+                r = strcmp(line, "heap\n") == 0 ? print_heap() : run_line(h, line);
         free(line);
         return r;
 }

@@ -41,6 +41,12 @@ class Harness:
             raise AssertionError(f"the harness died: {self.process.wait()}")
         return json.loads(line)
 
+    def heap(self):
+        """Bytes that malloc has given out and not taken back."""
+        self.process.stdin.write(b"heap\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
     def rss_kb(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))

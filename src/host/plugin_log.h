@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define PLUGIN_LOG_BYTES KIB(256) /* of text kept for each plugin */
+#define PLUGIN_LOG_BYTES KIB(256) /* kept for each plugin: text, and what holds a line */
 #define PLUGIN_LOG_LINE  KIB(4)   /* a longer line is cut into lines of this size */
 
 enum plugin_log_stream { PLUGIN_LOG_STDOUT, PLUGIN_LOG_STDERR, PLUGIN_LOG_LOG };

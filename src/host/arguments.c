@@ -114,6 +114,13 @@ static int add_file(struct maker *m, const struct http_part *part)
                                   "/%s: the tool takes no file under this name", part->name);
                 return 1;
         }
+        /* It goes to the worker as text, which must be UTF-8. */
+        if (utf8_valid_prefix(part->content_type, strlen(part->content_type)) <
+            strlen(part->content_type)) {
+                tool_outcome_fail(m->outcome, PLUGIN_ERROR_BAD_REQUEST,
+                                  "part '%s' has a Content-Type that is not UTF-8", part->name);
+                return 1;
+        }
         if (call_args_add_bytes(m->args, part->name, part->content_type, part->data, part->size,
                                 NULL) < 0) {
                 tool_outcome_fail(m->outcome, PLUGIN_ERROR_INTERNAL, "out of memory");
@@ -184,6 +191,7 @@ static int make(struct maker *m, struct argument_source *s)
 {
         char type[128] = "";
         struct err e;
+        int r;
 
         if (s->content_type && http_media_type(s->content_type, type, sizeof type) < 0)
                 type[0] = '\0';
@@ -191,11 +199,12 @@ static int make(struct maker *m, struct argument_source *s)
                 return from_query(m, s);
         if (!strcmp(type, "application/json")) {
                 json_decref(take_ptr(m->args->json));
-                if (arguments_from_json(m->tool, s->body ? s->body : (char[]){""}, s->body_size,
-                                        m->args, &e) < 0)
+                r = arguments_from_json(m->tool, s->body ? s->body : (char[]){""}, s->body_size,
+                                        m->args, &e);
+                if (r < 0)
                         return refuse(m,
-                                      e.code == -EINVAL ? PLUGIN_ERROR_INVALID_ARGUMENTS
-                                                        : PLUGIN_ERROR_BAD_REQUEST,
+                                      r == -EINVAL ? PLUGIN_ERROR_INVALID_ARGUMENTS
+                                                   : PLUGIN_ERROR_BAD_REQUEST,
                                       &e);
                 return refuse_query(m, s);
         }

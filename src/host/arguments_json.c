@@ -50,16 +50,15 @@ static void skip_space(struct cutter *c)
 }
 
 /* The end of the string that begins at p (its closing quote), and whether it has escapes. memchr
- * makes short work of megabytes. */
+ * makes short work of megabytes; the quote that it found is kept until an escape has passed it. */
 static char *string_end(char *p, char *end, bool *ret_escapes)
 {
-        char *from = p + 1;
+        char *from = p + 1, *quote = p, *slash;
 
         *ret_escapes = false;
         for (;;) {
-                char *quote = memchr(from, '"', (size_t)(end - from));
-                char *slash;
-
+                if (quote < from)
+                        quote = memchr(from, '"', (size_t)(end - from));
                 if (!quote)
                         return NULL;
                 slash = memchr(from, '\\', (size_t)(quote - from));
@@ -70,6 +69,22 @@ static char *string_end(char *p, char *end, bool *ret_escapes)
                 if (from >= end)
                         return NULL;
         }
+}
+
+/* Nothing but printable ASCII, eight bytes at a step: what JSON forbids in a string is left to the
+ * parser. */
+static bool is_plain(const char *p, size_t n)
+{
+        const uint64_t high = UINT64_C(0x8080808080808080), space = UINT64_C(0x2020202020202020);
+        uint64_t found = 0, eight;
+
+        for (; n >= sizeof eight; p += sizeof eight, n -= sizeof eight) {
+                memcpy(&eight, p, sizeof eight);
+                found |= eight | (eight - space);
+        }
+        for (; n > 0; p++, n--)
+                found |= (unsigned char)*p < 0x20 ? high : (unsigned char)*p;
+        return !(found & high);
 }
 
 /* Steps over one value of any kind; false: not JSON (the parser will say how). */
@@ -118,7 +133,8 @@ static int cut_string(struct cutter *c, const char *key, size_t key_len, struct 
         size_t size;
         int r;
 
-        if (!close || escapes || key_len >= sizeof name) /* the long way */
+        if (!close || escapes || key_len >= sizeof name ||
+            !is_plain(c->p + 1, (size_t)(close - c->p - 1))) /* the long way */
                 return skip_value(c) ? 0 : 1;
         memcpy(name, key, key_len);
         name[key_len] = '\0';

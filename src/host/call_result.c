@@ -1,5 +1,6 @@
 #include "host/call_result.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -7,32 +8,45 @@
 #include "toolrunner/tool_runner.h"
 #include "wire/wire_message.h"
 
-static int fail(struct tool_outcome *ret, const char *words)
+#define fail(ret, ...) (tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_OUTPUT, __VA_ARGS__), 1)
+
+/* Not the plugin's fault. */
+static int fail_memory(struct tool_outcome *ret)
 {
-        tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_OUTPUT, "%s", words);
+        tool_outcome_fail(ret, PLUGIN_ERROR_INTERNAL, "the host has no memory for the answer");
         return 1;
 }
 
-/* The object's text, open at its end: `{"a":1` or `{`. */
+/* The object's text as it came, open at its end: `{"a":1,` or `{`. */
 static int open_object(const struct wire_result *m, struct str *to, struct tool_outcome *ret)
 {
         scoped(json_decref) json_t *value = NULL;
         struct err e;
 
-        if (m->json.len == 0) {
+        size_t n = m->json.len;
+        int r;
+
+        if (n == 0) {
                 str_addc(to, '{');
                 return 0;
         }
-        if (json_parse(m->json.p, m->json.len, &value, &e) < 0)
-                return fail(ret, "the plugin's answer is not valid JSON");
+        r = json_parse(m->json.p, n, &value, &e);
+        if (r == -ENOMEM)
+                return fail_memory(ret);
+        if (r < 0)
+                return fail(ret, "the plugin's answer is not valid JSON: %s", e.msg);
         if (!json_is_object(value))
                 return fail(ret, "the plugin's answer has bytes, so its JSON must be an object");
         for (uint16_t i = 0; i < m->n_blobs; i++)
                 if (json_object_getn(value, m->blobs[i].name.p, m->blobs[i].name.len))
-                        return fail(ret, "the plugin's answer has a member twice");
-        str_add_json(to, value);
-        if (!to->bad)
-                to->len--;
+                        return fail(ret, "the plugin's answer has the member '%.*s' twice",
+                                    (int)MIN_OF(m->blobs[i].name.len, 64u), m->blobs[i].name.p);
+        /* It is an object, so its last brace closes it. */
+        while (m->json.p[--n] != '}')
+                ;
+        str_add(to, m->json.p, n);
+        if (json_object_size(value) > 0)
+                str_addc(to, ',');
         return 0;
 }
 
@@ -43,7 +57,7 @@ static int merge_blobs(const struct wire_result *m, struct str *to, struct tool_
         for (uint16_t i = 0; i < m->n_blobs; i++) {
                 const struct wire_blob *b = &m->blobs[i];
 
-                if (to->len > 1)
+                if (i > 0)
                         str_addc(to, ',');
                 str_add_json_string(to, b->name.p, b->name.len);
                 str_adds(to, ":{\"content_type\":");
@@ -53,7 +67,7 @@ static int merge_blobs(const struct wire_result *m, struct str *to, struct tool_
                 str_adds(to, "\"}");
         }
         str_addc(to, '}');
-        return to->bad ? fail(ret, "the host has no memory for the answer") : 0;
+        return to->bad ? fail_memory(ret) : 0;
 }
 
 /* Moves the text to the payload's begin, so that the payload becomes the result. */
@@ -94,7 +108,13 @@ void call_result_make(const struct manifest_tool *tool, uint8_t **payload, size_
         struct wire_result m;
         struct err e;
 
-        if (wire_decode_result(*payload, n, &m, &e) < 0) {
+        int r = wire_decode_result(*payload, n, &m, &e);
+
+        if (r == -ENOMEM) {
+                (void)fail_memory(ret);
+                return;
+        }
+        if (r < 0) {
                 tool_outcome_fail(ret, PLUGIN_ERROR_PROTOCOL, "%s (stage=call)", e.msg);
                 return;
         }

@@ -118,6 +118,19 @@ int pool_new(struct loop *l, unsigned threads, struct pool **ret, struct err *e)
         return 0;
 }
 
+/* What is submitted while the last jobs come back has no thread any more. */
+static void work_here(struct pool *p)
+{
+        struct pool_job *job;
+
+        deliver(p);
+        while ((job = STAILQ_FIRST(&p->todo))) {
+                STAILQ_REMOVE_HEAD(&p->todo, link);
+                job->work(job);
+                job->done(job);
+        }
+}
+
 void pool_free(struct pool *p)
 {
         if (!p)
@@ -128,7 +141,7 @@ void pool_free(struct pool *p)
         pthread_mutex_unlock(&p->lock);
         for (unsigned i = 0; i < p->n_threads; i++)
                 pthread_join(p->threads[i], NULL);
-        deliver(p);
+        work_here(p);
         loop_unwatch(p->loop, &p->watch);
         fd_close(p->event_fd);
         pthread_cond_destroy(&p->wanted);

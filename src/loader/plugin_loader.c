@@ -31,15 +31,17 @@ bool plugin_loader_is_loading(const struct plugin_loader *l)
         return l->step > PLUGIN_LOADER_AT_NONE && l->step < PLUGIN_LOADER_AT_DONE;
 }
 
-static void step(struct plugin_loader *l, enum lifecycle_event event, const char *reason,
+static bool step(struct plugin_loader *l, enum lifecycle_event event, const char *reason,
                  int64_t now)
 {
         unsigned actions;
 
         /* The entry was made by load and the table has the move, so nothing is left to refuse it
          * but the entry's removal, which ends the load as well. */
-        if (plugin_registry_step(l->registry, l->name, event, reason, now, &actions) != 0)
-                l->step = PLUGIN_LOADER_AT_ENDED;
+        if (plugin_registry_step(l->registry, l->name, event, reason, now, &actions) == 0)
+                return true;
+        l->step = PLUGIN_LOADER_AT_ENDED;
+        return false;
 }
 
 static void move(struct plugin_loader *l, enum plugin_error error, const char *words, int64_t now)
@@ -57,7 +59,7 @@ static void move(struct plugin_loader *l, enum plugin_error error, const char *w
         if (!registered &&
             (error == PLUGIN_ERROR_NONE || error == PLUGIN_ERROR_ISOLATION_UNAVAILABLE))
                 event = LIFECYCLE_EVENT_DEPENDENCIES_MISSING;
-        step(l, event, reason.data ? reason.data : words, now);
+        (void)step(l, event, reason.data ? reason.data : words, now);
         l->step = PLUGIN_LOADER_AT_ENDED;
 }
 
@@ -70,7 +72,8 @@ void plugin_loader_fail(struct plugin_loader *l, enum plugin_error error, const 
 
 static int registered(struct plugin_loader *l, int64_t now)
 {
-        step(l, LIFECYCLE_EVENT_REGISTERED, NULL, now);
+        if (!step(l, LIFECYCLE_EVENT_REGISTERED, NULL, now))
+                return PLUGIN_LOADER_OVER;
         l->step = PLUGIN_LOADER_AT_IMPORT;
         return PLUGIN_LOADER_SPAWN;
 }
@@ -132,8 +135,9 @@ int plugin_loader_advance(struct plugin_loader *l, int64_t now)
                 l->step = PLUGIN_LOADER_AT_VALIDATE;
                 return PLUGIN_LOADER_SELFTEST;
         case PLUGIN_LOADER_AT_VALIDATE:
+                if (!step(l, LIFECYCLE_EVENT_VALIDATED, NULL, now))
+                        return PLUGIN_LOADER_OVER;
                 l->step = PLUGIN_LOADER_AT_DONE;
-                step(l, LIFECYCLE_EVENT_VALIDATED, NULL, now);
                 return PLUGIN_LOADER_READY;
         case PLUGIN_LOADER_AT_NONE:
         case PLUGIN_LOADER_AT_MANIFEST:

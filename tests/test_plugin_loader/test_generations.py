@@ -128,8 +128,9 @@ class Reload(HostCase):
         descriptors, processes = host.descriptors(), len(host.children())
         for _ in range(95 if SLOW == 1 else 20):
             self.assertEqual(host.post("/v1/plugins/p/reload").json["state"], "INITIALIZED")
-        host.wait_health("p", lambda _: len(host.children()) == processes)
-        self.assertLessEqual(host.descriptors(), descriptors + 1)
+        # the question itself holds some: its connection, its event stream, one still closing
+        host.wait_health("p", lambda _: len(host.children()) == processes and
+                         host.descriptors() <= descriptors + 3)
 
     def test_a_reload_of_nothing_names_what_there_is(self):
         self.plugin("there", like="crashtest")

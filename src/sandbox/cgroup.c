@@ -125,20 +125,22 @@ static void sweep(const char *base)
                 closedir(dir);
 }
 
+/* Version 2 when it gives us memory limits, else version 1, which may give us some. */
 static void find_places(const struct cgroup_options *o, const struct cgroup_view *v,
                         struct cgroup_root *root, struct isolation *why)
 {
-        struct isolation none = {0};
+        struct isolation two = {0}, one = {0};
 
         if (!o->no_version2)
-                wall_cgroup2(v, root, &none);
-        if (root->kind != ISOLATION_MEMORY_CGROUP2 && !o->no_version1) {
-                *root = (struct cgroup_root){.kind = ISOLATION_MEMORY_RLIMIT};
-                wall_cgroup1(v, root, &none);
-        }
+                wall_cgroup2(v, root, &two);
+        if (root->kind == ISOLATION_MEMORY_CGROUP2)
+                return;
+        *root = (struct cgroup_root){.kind = ISOLATION_MEMORY_RLIMIT};
+        if (!o->no_version1)
+                wall_cgroup1(v, root, &one);
         if (root->kind == ISOLATION_MEMORY_RLIMIT)
-                for (unsigned i = 0; i < none.n_reasons; i++)
-                        isolation_reason(why, "memory", "%s", none.reasons[i]);
+                isolation_reason(why, "memory", "no cgroup: %s%s%s", two.reasons[0],
+                                 two.n_reasons && one.n_reasons ? "; " : "", one.reasons[0]);
 }
 
 void cgroup_root_open(const struct cgroup_options *o, struct cgroup_root *ret,

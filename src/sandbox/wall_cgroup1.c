@@ -51,7 +51,7 @@ void wall_cgroup1(const struct cgroup_view *v, struct cgroup_root *root, struct 
                 int r = add_controller(v, i, root);
 
                 if (r < 0 && controllers[i].bit != CGROUP_CPU)
-                        isolation_reason(why, controllers[i].name, "no cgroup of version 1: %s",
+                        isolation_reason(why, "version 1", "%s",
                                          r == -ENODEV ? "not mounted" : strerrordesc_np(-r));
                 if (r == 0 && controllers[i].bit == CGROUP_MEMORY)
                         root->kind = ISOLATION_MEMORY_CGROUP1;

@@ -34,6 +34,11 @@ static int enable(int dir, unsigned wanted, unsigned *ret_enabled)
                         continue;
                 if (!cgroup_has_word(dir, "cgroup.subtree_control", controllers[i].name))
                         r = cgroup_write(dir, "cgroup.subtree_control", controllers[i].enable);
+                /* Memory comes first in the table and says EBUSY beside processes. The others would
+                 * not, but turn the cgroup into a threaded one, where no child may have processes.
+                 */
+                if (r == -EBUSY)
+                        return r;
                 if (r == 0)
                         *ret_enabled |= controllers[i].bit;
                 else
@@ -133,8 +138,8 @@ void wall_cgroup2(const struct cgroup_view *v, struct cgroup_root *root, struct 
                 r = open_place(&place, &place.controllers);
         }
         if (r < 0) {
-                isolation_reason(why, "cgroup2", "not usable: %s",
-                                 r == -ENODEV  ? "the memory controller is not handed down to us"
+                isolation_reason(why, "version 2", "%s",
+                                 r == -ENODEV  ? "no memory controller for us"
                                  : r == -EBUSY ? "other processes share our cgroup"
                                                : strerrordesc_np(-r));
                 return;

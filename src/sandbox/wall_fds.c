@@ -20,7 +20,8 @@ int wall_fds(struct box *b unused_param, struct err *e)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-        /* The box's own instead of the host's, whose tree is gone: else /dev/stdin is out of reach. */
+        /* The box's own instead of the host's, whose tree is gone: else /dev/stdin is out of reach.
+         */
         if (null >= 0 && dup2(null, BOX_FD_NULL) < 0)
                 return err_set_errno(e, -errno, "open /dev/null");
         fds_close_from(BOX_FD_SETUP + 1);

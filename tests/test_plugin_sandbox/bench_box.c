@@ -1,0 +1,117 @@
+/* bench_box.c -- what a box costs: from spawn to a worker that answers, from a crash to the news of
+ * it, and so on. Prints one line a measurement: name, median and worst in milliseconds. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "test_box.h"
+
+#define RUNS 40
+
+static int compare(const void *a, const void *b)
+{
+        double d = *(const double *)a - *(const double *)b;
+
+        return (d > 0) - (d < 0);
+}
+
+static void report(const char *name, double *ms, size_t n)
+{
+        qsort(ms, n, sizeof *ms, compare);
+        printf("%-34s median %8.2f ms   worst %8.2f ms\n", name, ms[n / 2], ms[n - 1]);
+}
+
+static double since(int64_t start)
+{
+        return (double)(clock_mono_ns() - start) / 1e6;
+}
+
+static void describe(const char *name, const char *fakes)
+{
+        struct test_box t;
+        json_t *json;
+        char *text;
+
+        test_box_init(&t, fakes);
+        json = isolation_to_json(sandbox_runner_isolation(t.runner));
+        text = json_dumps(json, JSON_COMPACT);
+        printf("-- %s: %s\n", name, text);
+        free(text);
+        json_decref(json);
+        test_box_done(&t);
+}
+
+/* How long sandbox_spawn holds up its caller, and how long until the worker has answered. */
+static void measure_spawn(const char *fakes)
+{
+        double held[RUNS], ready[RUNS], freed[RUNS];
+        struct test_box t;
+
+        test_box_init(&t, fakes);
+        for (int i = 0; i < RUNS; i++) {
+                int64_t start = clock_mono_ns();
+
+                test_box_start(&t);
+                held[i] = since(start);
+                (void)test_box_ask(&t, "ping");
+                ready[i] = since(start);
+                start = clock_mono_ns();
+                test_box_stop(&t);
+                freed[i] = since(start);
+        }
+        test_box_done(&t);
+        report("spawn returns", held, RUNS);
+        report("spawn to ready", ready, RUNS);
+        report("free of an idle box", freed, RUNS);
+}
+
+/* From the command to the obituary. */
+static void measure_death(const char *name, const char *fakes, const char *before,
+                          const char *command)
+{
+        double ms[RUNS];
+        struct test_box t;
+
+        test_box_init(&t, fakes);
+        t.policy.memory_bytes = MIB(64);
+        for (int i = 0; i < RUNS; i++) {
+                struct obituary o;
+                int64_t start;
+
+                test_box_start(&t);
+                (void)test_box_ask(&t, "%s", before);
+                start = clock_mono_ns();
+                if (command)
+                        test_box_send(&t, command);
+                else
+                        sandbox_kill(t.sandbox);
+                test_box_wait_dead(&t, &o);
+                ms[i] = since(start);
+                test_box_stop(&t);
+        }
+        test_box_done(&t);
+        report(name, ms, RUNS);
+}
+
+int main(int argc, char **argv)
+{
+        static const char *const machines[][2] = {
+            {"all walls", NULL},
+            {"user namespace", "root"},
+            {"no namespaces", "userns,pidns,mountns,netns,root"},
+        };
+
+        if (!test_box_prepare(argc, argv))
+                return 0;
+        for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
+                describe(machines[i][0], machines[i][1]);
+                measure_spawn(machines[i][1]);
+                measure_death("segv to obituary", machines[i][1], "ping", "segv");
+                measure_death("64 MiB limit hit to obituary", machines[i][1], "ping",
+                              "eat 1073741824");
+                measure_death("kill of 50 children", machines[i][1], "fork 50", NULL);
+        }
+        return 0;
+}

@@ -113,10 +113,14 @@ void plugin_log_write(struct plugin_log *l, struct plugin_log_writer *w,
                 whole = end && take <= room;
                 take = MIN_OF(take, room);
                 str_add(&w->part, bytes, take);
-                if (whole && w->part.len == 0)
-                        plugin_log_add(l, stream, "", 0, real_ns);
-                else if (whole || w->part.bad)
+                if (w->part.bad) {
+                        l->dropped_bytes += take;
                         plugin_log_flush(l, w, stream, real_ns);
+                } else if (whole && w->part.len == 0) {
+                        plugin_log_add(l, stream, "", 0, real_ns);
+                } else if (whole) {
+                        plugin_log_flush(l, w, stream, real_ns);
+                }
                 bytes += take + whole;
                 n -= take + whole;
         }

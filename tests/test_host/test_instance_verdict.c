@@ -1,0 +1,312 @@
+/* Obituary by stage to error, words and signal: a table. */
+#include <signal.h>
+#include <string.h>
+
+#include "../support/test.h"
+#include "base/str.h"
+#include "host/instance_verdict.h"
+
+#define TAIL "panic: at the disco"
+
+static const struct death {
+        const char *name;
+        struct obituary obituary;
+        const char *stage;
+        enum plugin_error error;
+        int signal;
+        const char *words;
+        bool tail; /* stderr is behind the sentence */
+} deaths[] = {
+    {"segv",
+     {.cause = OBITUARY_SIGNAL, .signal = SIGSEGV},
+     "call",
+     PLUGIN_ERROR_CRASHED,
+     SIGSEGV,
+     "Plugin crashed: died by signal 11 (SIGSEGV) (stage=call).",
+     true},
+    {"segv idle",
+     {.cause = OBITUARY_SIGNAL, .signal = SIGSEGV},
+     "idle",
+     PLUGIN_ERROR_CRASHED,
+     SIGSEGV,
+     "Plugin crashed: died by signal 11 (SIGSEGV) (stage=idle).",
+     true},
+    {"segv load",
+     {.cause = OBITUARY_SIGNAL, .signal = SIGSEGV},
+     "load",
+     PLUGIN_ERROR_CRASHED,
+     SIGSEGV,
+     "Plugin crashed: died by signal 11 (SIGSEGV) (stage=load).",
+     true},
+    {"foreign kill",
+     {.cause = OBITUARY_SIGNAL, .signal = SIGKILL},
+     "call",
+     PLUGIN_ERROR_CRASHED,
+     SIGKILL,
+     "Plugin crashed: died by signal 9 (SIGKILL) (stage=call).",
+     true},
+    {"own kill",
+     {.cause = OBITUARY_KILLED, .signal = SIGKILL},
+     "call",
+     PLUGIN_ERROR_CRASHED,
+     SIGKILL,
+     "Plugin crashed: was killed by the host (stage=call).",
+     true},
+    {"exit in a call",
+     {.cause = OBITUARY_EXITED, .exit_code = 3},
+     "call",
+     PLUGIN_ERROR_CRASHED,
+     0,
+     "Plugin crashed: exited 3 without reply (stage=call).",
+     true},
+    {"exit 0 in a call",
+     {.cause = OBITUARY_EXITED},
+     "call",
+     PLUGIN_ERROR_CRASHED,
+     0,
+     "Plugin crashed: exited 0 without reply (stage=call).",
+     true},
+    {"exit in init",
+     {.cause = OBITUARY_EXITED, .exit_code = 1},
+     "init",
+     PLUGIN_ERROR_CRASHED,
+     0,
+     "Plugin crashed: exited 1 without reply (stage=init).",
+     true},
+    {"exit in dlopen",
+     {.cause = OBITUARY_EXITED, .exit_code = 2},
+     "load",
+     PLUGIN_ERROR_IMPORT,
+     0,
+     "ImportError: the plugin exited with code 2 while being loaded (stage=load).",
+     true},
+    {"no process",
+     {.cause = OBITUARY_EXITED, .exit_code = 1, .pids_limit = true},
+     "call",
+     PLUGIN_ERROR_RESOURCE_LIMIT,
+     0,
+     "Plugin hit its process limit and exited with code 1 (stage=call).",
+     true},
+    {"memory in a call",
+     {.cause = OBITUARY_MEMORY, .signal = SIGKILL, .oom_kills = 1},
+     "call",
+     PLUGIN_ERROR_MEMORY_LIMIT,
+     SIGKILL,
+     "Plugin exceeded 1GB memory limit. Reduce model size or increase limit.",
+     false},
+    {"memory in init",
+     {.cause = OBITUARY_MEMORY, .signal = SIGKILL},
+     "init",
+     PLUGIN_ERROR_MEMORY_LIMIT,
+     SIGKILL,
+     "Plugin exceeded 1GB memory limit. Reduce model size or increase limit. (stage=init)",
+     false},
+    {"system call",
+     {.cause = OBITUARY_SYSCALL, .signal = SIGSYS},
+     "validate",
+     PLUGIN_ERROR_SANDBOX_VIOLATION,
+     SIGSYS,
+     "Plugin was killed for a system call that its sandbox forbids (signal 31, SIGSYS, "
+     "stage=validate).",
+     true},
+    {"no box",
+     {.cause = OBITUARY_SETUP, .exit_code = 70, .setup = "mount /proc: no"},
+     "load",
+     PLUGIN_ERROR_ISOLATION_UNAVAILABLE,
+     0,
+     "the sandbox could not be built: mount /proc: no",
+     false},
+};
+
+static struct verdict_circumstances at(const char *stage, const char *tail)
+{
+        return (struct verdict_circumstances){.stage = stage,
+                                              .memory_bytes = UINT64_C(1) << 30,
+                                              .timeout_seconds = 2.5,
+                                              .tail = tail};
+}
+
+static void expect_words(const struct death *d, const struct tool_outcome *o, const char *tail)
+{
+        scoped(str) struct str words = {0};
+
+        str_adds(&words, d->words);
+        if (d->tail && tail[0])
+                str_addf(&words, " Last stderr: %s", tail);
+        if (strcmp(o->words, words.data))
+                fail_msg("%s: \"%s\", not \"%s\"", d->name, o->words, words.data);
+}
+
+static void test_each_death_has_its_error_words_and_signal(void **state)
+{
+        static const char *const tails[] = {"", TAIL};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(deaths); i++)
+                for (size_t t = 0; t < ARRAY_LEN(tails); t++) {
+                        const struct death *d = &deaths[i];
+                        struct verdict_circumstances c = at(d->stage, tails[t]);
+                        struct tool_outcome o = {0};
+
+                        verdict_of_death(&d->obituary, &c, &o);
+                        expect_words(d, &o, tails[t]);
+                        assert_int_equal(o.error, d->error);
+                        assert_int_equal(o.signal, d->signal);
+                        if (tails[t][0] && d->error != PLUGIN_ERROR_ISOLATION_UNAVAILABLE)
+                                assert_string_equal(o.stderr_tail, TAIL);
+                        else
+                                assert_null(o.stderr_tail);
+                        tool_outcome_done(&o);
+                }
+}
+
+static void test_a_timeout_names_the_limit_that_passed(void **state)
+{
+        struct verdict_circumstances c = at("call", TAIL);
+        struct tool_outcome o = {0};
+
+        (void)state;
+        verdict_of_timeout(&c, &o);
+        assert_int_equal(o.error, PLUGIN_ERROR_TIMEOUT);
+        assert_string_equal(o.words, "Plugin execution timed out after 2.5s. Increase timeout in "
+                                     "manifest if needed.");
+        assert_string_equal(o.stderr_tail, TAIL);
+        tool_outcome_done(&o);
+        c = at("validate", "");
+        verdict_of_timeout(&c, &o);
+        assert_string_equal(o.words, "Plugin did not finish loading within 2.5s (stage=validate). "
+                                     "Increase load_timeout_seconds in manifest if needed.");
+        tool_outcome_done(&o);
+}
+
+static void expect_short(const char *tail, const char *expected)
+{
+        struct verdict_circumstances c = at("call", tail);
+        struct obituary d = {.cause = OBITUARY_SIGNAL, .signal = SIGABRT};
+        struct tool_outcome o = {0};
+        const char *words;
+
+        verdict_of_death(&d, &c, &o);
+        words = strstr(o.words, "Last stderr: ");
+        assert_non_null(words);
+        assert_string_equal(words + strlen("Last stderr: "), expected);
+        assert_string_equal(o.stderr_tail, tail);
+        tool_outcome_done(&o);
+}
+
+static void test_a_long_tail_is_cut_at_a_line_or_a_character(void **state)
+{
+        scoped(str) struct str lines = {0}, line = {0}, kana = {0};
+
+        (void)state;
+        for (int i = 0; i < 50; i++)
+                str_addf(&lines, "%sline number %03d", i ? "\n" : "", i);
+        assert_true(lines.len > 400);
+        expect_short(lines.data, lines.data + lines.len - (400 / 16 * 16 - 1));
+        for (int i = 0; i < 500; i++)
+                str_addc(&line, 'x');
+        expect_short(line.data, line.data + 100);
+        for (int i = 0; i < 200; i++)
+                str_adds(&kana, "\xe3\x81\x82");
+        expect_short(kana.data, kana.data + 600 - 399);
+}
+
+/* --- ERROR frames --- */
+
+static const struct {
+        uint8_t kind;
+        const char *stage;
+        enum plugin_error error;
+        const char *type; /* of the outcome */
+} errors[] = {
+    {WIRE_ERROR_DECLARED, "call", PLUGIN_ERROR_DECLARED, "BadImage"},
+    {WIRE_ERROR_EXCEPTION, "call", PLUGIN_ERROR_EXCEPTION, "BadImage"},
+    {WIRE_ERROR_IMPORT, "call", PLUGIN_ERROR_EXCEPTION, "BadImage"},
+    {WIRE_ERROR_ABI, "load", PLUGIN_ERROR_ABI_MISMATCH, ""},
+    {WIRE_ERROR_IMPORT, "load", PLUGIN_ERROR_IMPORT, ""},
+    {WIRE_ERROR_EXCEPTION, "init", PLUGIN_ERROR_INIT, ""},
+    {WIRE_ERROR_DECLARED, "init", PLUGIN_ERROR_INIT, ""},
+    {WIRE_ERROR_EXCEPTION, "validate", PLUGIN_ERROR_VALIDATION, ""},
+    {WIRE_ERROR_EXCEPTION, "check", PLUGIN_ERROR_INTERNAL, ""},
+};
+
+static void test_each_error_frame_has_its_error_by_stage(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+                struct wire_error m = {errors[i].kind, wire_str_of("BadImage"),
+                                       wire_str_of("words"), wire_str_of("")};
+                struct tool_outcome o = {0};
+
+                verdict_of_error(&m, errors[i].stage, &o);
+                assert_int_equal(o.error, errors[i].error);
+                assert_string_equal(o.type, errors[i].type);
+                assert_string_equal(o.words, "words");
+                assert_null(o.traceback);
+                tool_outcome_done(&o);
+        }
+}
+
+static void test_a_type_is_a_name_or_nothing(void **state)
+{
+        static const struct {
+                const char *type;
+                bool taken;
+        } types[] = {
+            {"ValueError", true},
+            {"my.module.Error_2", true},
+            {"", false},
+            {"2Fast", false},
+            {"a b", false},
+            {"x\",\"ok\":true", false},
+            {"<script>", false},
+            {"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl", true},
+            {"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklm", false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+                struct wire_error m = {WIRE_ERROR_EXCEPTION, wire_str_of(types[i].type),
+                                       wire_str_of(""), wire_str_of("Traceback\n  x")};
+                struct tool_outcome o = {0};
+
+                verdict_of_error(&m, "call", &o);
+                assert_string_equal(o.type, types[i].taken ? types[i].type : "");
+                assert_string_equal(o.words, "the plugin gave no reason");
+                assert_string_equal(o.traceback, "Traceback\n  x");
+                tool_outcome_done(&o);
+        }
+}
+
+static void test_a_plugins_words_are_bounded_and_printable(void **state)
+{
+        scoped(str) struct str text = {0};
+        struct wire_error m = {.kind = WIRE_ERROR_DECLARED};
+        struct tool_outcome o = {0};
+
+        (void)state;
+        str_adds(&text, "\x1b[31m");
+        while (text.len < KIB(60))
+                str_adds(&text, "words ");
+        m.text = m.traceback = (struct wire_str){text.data, (uint32_t)text.len};
+        verdict_of_error(&m, "call", &o);
+        assert_true(strlen(o.words) <= KIB(4));
+        assert_true(strlen(o.traceback) <= KIB(16));
+        assert_null(strchr(o.words, '\x1b'));
+        assert_null(strchr(o.traceback, '\x1b'));
+        tool_outcome_done(&o);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test(test_each_death_has_its_error_words_and_signal),
+            cmocka_unit_test(test_a_timeout_names_the_limit_that_passed),
+            cmocka_unit_test(test_a_long_tail_is_cut_at_a_line_or_a_character),
+            cmocka_unit_test(test_each_error_frame_has_its_error_by_stage),
+            cmocka_unit_test(test_a_type_is_a_name_or_nothing),
+            cmocka_unit_test(test_a_plugins_words_are_bounded_and_printable),
+        };
+
+        return cmocka_run_group_tests_name("instance_verdict", tests, NULL, NULL);
+}

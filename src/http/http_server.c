@@ -108,6 +108,8 @@ static void on_connection(void *server, struct MHD_Connection *mhd, void **conte
         if (what == MHD_CONNECTION_NOTIFY_STARTED) {
                 info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
                 *context = info ? conn_new(server, mhd, info->connect_fd) : NULL;
+                if (info && !*context) /* no memory: nobody would watch over it */
+                        shutdown(info->connect_fd, SHUT_RDWR);
         } else if (*context) {
                 conn_free(*context);
                 *context = NULL;

@@ -27,14 +27,17 @@ struct http_options {
 /* What the server asks its owner. Every member is required. */
 struct http_handler {
         void *ctx;
-        /* The head has arrived. 0: take the body; otherwise the handler has called
-         * http_exchange_reply (unauthorized, too large, no such route) and no body is read. */
+        /* The head has arrived (called right before `request` when there is no body). 0: take the
+         * body; otherwise the handler has called http_exchange_reply (unauthorized, too large, no
+         * such route) and no body is read. */
         int (*head)(void *ctx, struct http_exchange *x);
         /* The request is complete; reply now or later (the exchange is suspended meanwhile). */
         void (*request)(void *ctx, struct http_exchange *x);
         /* The client has left before the answer was complete, or a stream has ended. The exchange
          * is gone when this returns. Called exactly once for every exchange for which `request`
-         * was called and no plain reply was given; never from inside http_exchange_reply. */
+         * was called and no plain reply was given; never from inside http_exchange_reply. A client
+         * that only ends its own side of the connection still waits for a plain answer; in the
+         * middle of a stream it counts as gone. */
         void (*gone)(void *ctx, struct http_exchange *x);
         /* The server refuses something by itself (413, 400, 408, 503): the body to send with it, in
          * the API's own form. Malloc'ed, *ret_size bytes. NULL: an empty body. */

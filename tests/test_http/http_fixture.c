@@ -177,6 +177,7 @@ const char *http_fixture_read(struct http_fixture *f, int fd, struct str *in, co
                 char *to = str_reserve(in, KIB(64));
                 ssize_t n = recv(fd, to, KIB(64), 0);
 
+                *to = n > 0 ? *to : '\0';
                 if (n == 0 || (n < 0 && errno != EAGAIN))
                         return in->data;
                 if (n > 0) {

@@ -107,7 +107,7 @@ static void test_notices_a_client_that_left(void **state)
 
         close(fd);
         assert_true(HTTP_FIXTURE_UNTIL(f, f->gone));
-        assert_true(clock_mono_ns() - began < NSEC_PER_SEC / 2);
+        assert_true(clock_mono_ns() - began < 2 * NSEC_PER_SEC);
         for (int i = 0; i < 10; i++)
                 http_fixture_turn(f, 1);
         assert_string_equal(f->trace.data, "head request gone ");

@@ -598,6 +598,51 @@ static void test_a_reset_during_the_answer_kills_nobody(void **state)
                          200);
 }
 
+static uint32_t next_random(uint32_t *seed)
+{
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 17;
+        *seed ^= *seed << 5;
+        return *seed;
+}
+
+static void test_no_mutated_request_breaks_the_server(void **state)
+{
+        static const char *const seeds[] = {
+            "GET /now?a=1&b=%41 HTTP/1.1\r\n" HOST "Connection: close\r\nAccept: */*\r\n\r\n",
+            "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"
+            "GET /now HTTP/1.1\r\n" HOST "\r\n",
+            "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+            "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nX: y\r\n\r\n",
+            "POST /refuse HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        };
+        static const char bytes[] = "\r\n :/?&=%0159aA\0\xff;,";
+        struct http_fixture *f = *state;
+        scoped(str) struct str last = {0};
+        uint32_t seed = 0x5eed;
+
+        for (int i = 0; i < 3000; i++) {
+                scoped(str) struct str out = {0}, in = {0};
+                int fd = http_fixture_connect(f);
+
+                str_adds(&out, seeds[next_random(&seed) % ARRAY_LEN(seeds)]);
+                for (uint32_t j = next_random(&seed) % 4; j > 0; j--)
+                        out.data[next_random(&seed) % out.len] =
+                            bytes[next_random(&seed) % (sizeof bytes - 1)];
+                if (next_random(&seed) % 4 == 0)
+                        out.len -= next_random(&seed) % out.len;
+                http_fixture_send(f, fd, out.data, out.len);
+                shutdown(fd, SHUT_WR);
+                http_fixture_read(f, fd, &in, NULL);
+                close(fd);
+        }
+        assert_int_equal(f->gone, 0);
+        assert_int_equal(http_fixture_status(
+                             http_fixture_ask(f, &last, "GET /now HTTP/1.1\r\n" HOST "\r\n", "kk")),
+                         200);
+        assert_int_equal(http_server_exchanges(f->server) <= 1, 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -629,6 +674,7 @@ int main(void)
             T(test_listens_no_more_and_serves_on),
             T(test_sends_a_large_answer_to_a_reader_that_dawdles),
             T(test_a_reset_during_the_answer_kills_nobody),
+            T(test_no_mutated_request_breaks_the_server),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,9 +214,10 @@ static int check_permitted(const struct wire_parser *p, const struct wire_header
                 return err_set(e, -EBADMSG, "%s in answer to %s", name, request_name(p));
         if (rule->times != MANY && p->seen >> (h->type - WIRE_HELLO_OK) & 1)
                 return err_set(e, -EBADMSG, "second %s in answer to %s", name, request_name(p));
-        if (h->type == WIRE_READY && p->request == WIRE_LOAD &&
-            !(p->seen >> (WIRE_META - WIRE_HELLO_OK) & 1))
-                return err_set(e, -EBADMSG, "READY in answer to LOAD before META");
+        if (h->type == WIRE_META && p->meta_seen)
+                return err_set(e, -EBADMSG, "second META");
+        if (h->type == WIRE_READY && p->request == WIRE_INIT && !p->meta_seen)
+                return err_set(e, -EBADMSG, "READY in answer to INIT before META");
         cap = h->type == WIRE_RESULT ? p->result_cap : rule->cap;
         if (h->len > cap)
                 return err_set(e, h->type == WIRE_RESULT ? -EMSGSIZE : -EBADMSG,
@@ -238,6 +239,7 @@ static int take_header(struct wire_parser *p, struct err *e)
         p->header = h;
         p->next_seq++;
         p->seen |= UINT32_C(1) << (h.type - WIRE_HELLO_OK);
+        p->meta_seen = p->meta_seen || h.type == WIRE_META;
         p->in_payload = true;
         p->have = 0;
         return 0;

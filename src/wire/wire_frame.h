@@ -36,7 +36,7 @@
  * often. ENDS: once, and the request is over. */
 #define WIRE_TYPES_TO_HOST(X)                                                                      \
         X(HELLO_OK, 64, 64, IN(HELLO), ENDS)                                                       \
-        X(META, 65, MIB(1), IN(LOAD), ONCE)                                                        \
+        X(META, 65, MIB(1), IN(LOAD) | IN(INIT), ONCE)                                             \
         X(READY, 66, 0, IN(LOAD) | IN(INIT) | IN(VALIDATE), ENDS)                                  \
         X(RESULT, 67, WIRE_MAX_OUTPUT_DEFAULT + WIRE_OUTPUT_SLACK, IN(CALL), ENDS)                 \
         X(ERROR, 68, WIRE_MAX_CONTROL, IN(LOAD) | IN(INIT) | IN(VALIDATE) | IN(CHECK) | IN(CALL),  \
@@ -79,6 +79,7 @@ struct wire_parser {
         uint64_t call_id;     /* of the request under way, or the last one */
         uint64_t previous_id; /* of the request before that: a LOG may cross a new request */
         uint32_t seen;        /* bit (type - WIRE_HELLO_OK): came during this request */
+        bool meta_seen;       /* META came, in this request or one before */
         uint32_t next_seq;
         bool failed; /* after a violation nothing more is taken */
         uint8_t header_buf[WIRE_HEADER_SIZE];

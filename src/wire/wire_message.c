@@ -79,6 +79,7 @@ void wire_encode_load(struct str *to, const struct wire_load *m)
         wr_str(to, m->plugin);
         wr_str(to, m->dir);
         wr_str(to, m->entrypoint);
+        wr_str(to, m->interpreter);
         wr_u16(to, m->n_models);
         for (unsigned i = 0; i < m->n_models; i++) {
                 wr_str(to, m->models[i].name);
@@ -350,6 +351,7 @@ int wire_decode_load(const uint8_t *p, size_t n, struct wire_load *ret, struct e
         m.plugin = rd_str(&r);
         m.dir = rd_str(&r);
         m.entrypoint = rd_str(&r);
+        m.interpreter = rd_str(&r);
         m.models = rd_array(&r, sizeof *m.models, 8, &m.n_models);
         for (unsigned i = 0; i < m.n_models; i++) {
                 m.models[i].name = rd_str(&r);

@@ -33,6 +33,7 @@ struct wire_model {
 };
 struct wire_load {
         struct wire_str runtime, plugin, dir, entrypoint;
+        struct wire_str interpreter; /* empty for native */
         struct wire_model *models;
         uint16_t n_models;
 };

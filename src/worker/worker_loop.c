@@ -6,6 +6,7 @@
 #include "forgesyte/plugin.h"
 #include "worker/native_call.h"
 #include "worker/probe.h"
+#include "worker/python_runtime.h"
 
 /* --- one function a request; what a decoder refuses, the host should not have sent -------------
  */
@@ -30,15 +31,19 @@ static void on_hello(struct worker *w, struct wire_frame *f)
         worker_channel_answer(&w->channel, WIRE_HELLO_OK, &payload);
 }
 
-static bool load_runtime(struct worker *w, const struct wire_load *m, struct worker_fault *fault)
+static bool is_python(const struct wire_load *m)
 {
         static const char python[] = "python";
 
-        if (m->runtime.len == sizeof python - 1 && !memcmp(m->runtime.p, python, m->runtime.len)) {
-                worker_fault_set(fault, WIRE_ERROR_IMPORT, "ImportError",
-                                 "Python plugins are not supported by this build yet");
-                return false;
-        }
+        return m->runtime.len == sizeof python - 1 && !memcmp(m->runtime.p, python, m->runtime.len);
+}
+
+static bool load_runtime(struct worker *w, const struct wire_load *m, const struct wire_frame *f,
+                         struct worker_fault *fault)
+{
+        if (is_python(m))
+                return python_runtime_start(&w->channel, w->max_output, m, f->payload,
+                                            f->header.len, fault) == 0;
         return native_runtime_load(&w->runtime, m, &w->channel, fault) == 0;
 }
 
@@ -51,7 +56,7 @@ static void on_load(struct worker *w, struct wire_frame *f)
 
         if (wire_decode_load(f->payload, f->header.len, &m, &e) < 0)
                 refuse(&e);
-        if (!load_runtime(w, &m, &fault)) {
+        if (!load_runtime(w, &m, f, &fault)) {
                 worker_channel_fault(&w->channel, &fault);
                 return;
         }

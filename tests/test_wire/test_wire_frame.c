@@ -180,7 +180,7 @@ static const struct {
         char idle, hello, load, init, validate, call, shutdown, check;
 } permitted[] = {
     {WIRE_HELLO_OK, '.', 'E', '.', '.', '.', '.', '.', '.'},
-    {WIRE_META, '.', '.', 'O', '.', '.', '.', '.', '.'},
+    {WIRE_META, '.', '.', 'O', 'O', '.', '.', '.', '.'},
     {WIRE_READY, '.', '.', 'E', 'E', 'E', '.', '.', '.'},
     {WIRE_RESULT, '.', '.', '.', '.', '.', 'E', '.', '.'},
     {WIRE_ERROR, '.', '.', 'E', 'E', 'E', 'E', '.', 'E'},
@@ -196,8 +196,8 @@ static void try_permitted(unsigned request, uint8_t type, char what)
         struct wire_parser p;
 
         await(&p, request);
-        if (type == WIRE_READY && request == WIRE_LOAD)
-                p.seen = 1u << (WIRE_META - WIRE_HELLO_OK);
+        if (type == WIRE_READY && request == WIRE_INIT)
+                p.meta_seen = true;
         if (what == '.') {
                 expect_refused(&p, &h, -EBADMSG, "in answer to");
                 return;
@@ -208,7 +208,7 @@ static void try_permitted(unsigned request, uint8_t type, char what)
         if (what == 'M')
                 expect_taken(&p, &h, false);
         else if (what == 'O')
-                expect_refused(&p, &h, -EBADMSG, "second META in answer to LOAD");
+                expect_refused(&p, &h, -EBADMSG, "second META");
         else
                 expect_refused(&p, &h, -EBADMSG, "in answer to nothing");
         wire_parser_done(&p);
@@ -243,14 +243,25 @@ static void test_types_of_the_host_and_unknown_types_are_refused(void **state)
         }
 }
 
-static void test_load_is_not_ready_before_meta(void **state)
+static void test_init_is_not_ready_before_meta(void **state)
 {
         struct wire_header h = header_of(WIRE_READY, 0);
         struct wire_parser p;
 
         (void)state;
-        await(&p, WIRE_LOAD);
+        await(&p, WIRE_INIT);
         expect_refused(&p, &h, -EBADMSG, "before META");
+}
+
+static void test_meta_comes_once_whenever_it_comes(void **state)
+{
+        struct wire_header h = header_of(WIRE_META, 0);
+        struct wire_parser p;
+
+        (void)state;
+        await(&p, WIRE_INIT);
+        p.meta_seen = true;
+        expect_refused(&p, &h, -EBADMSG, "second META");
 }
 
 static void test_second_reply_comes_after_the_first_was_delivered(void **state)
@@ -304,7 +315,7 @@ static void test_log_may_cross_one_request_and_no_more(void **state)
         struct wire_parser p;
 
         (void)state;
-        await(&p, WIRE_INIT);
+        await(&p, WIRE_VALIDATE);
         expect_taken(&p, &h, true);
         assert_int_equal(wire_parser_expect(&p, WIRE_CALL, CALL_ID + 1), 0);
         h = header_of(WIRE_LOG, 0);
@@ -354,7 +365,7 @@ static const struct {
         uint32_t cap;
 } caps[] = {
     {WIRE_HELLO, WIRE_HELLO_OK, 64},   {WIRE_LOAD, WIRE_META, 1 << 20},
-    {WIRE_INIT, WIRE_READY, 0},        {WIRE_CALL, WIRE_RESULT, MAX_OUTPUT + (64 << 10)},
+    {WIRE_VALIDATE, WIRE_READY, 0},    {WIRE_CALL, WIRE_RESULT, MAX_OUTPUT + (64 << 10)},
     {WIRE_CALL, WIRE_ERROR, 64 << 10}, {WIRE_CALL, WIRE_PROGRESS, 16},
     {WIRE_CALL, WIRE_LOG, 16 << 10},   {WIRE_CHECK, WIRE_REPORT, 256 << 10},
 };
@@ -549,7 +560,8 @@ int main(void)
             cmocka_unit_test(test_every_type_has_a_name),
             cmocka_unit_test(test_each_type_is_permitted_only_where_the_document_says),
             cmocka_unit_test(test_types_of_the_host_and_unknown_types_are_refused),
-            cmocka_unit_test(test_load_is_not_ready_before_meta),
+            cmocka_unit_test(test_init_is_not_ready_before_meta),
+            cmocka_unit_test(test_meta_comes_once_whenever_it_comes),
             cmocka_unit_test(test_second_reply_comes_after_the_first_was_delivered),
             cmocka_unit_test(test_another_generation_sequence_or_id_is_refused),
             cmocka_unit_test(test_log_may_cross_one_request_and_no_more),

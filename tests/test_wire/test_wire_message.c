@@ -44,7 +44,7 @@ static void add_sample(size_t codec, struct str *to)
                 return;
         case 2:
                 wire_encode_load(to, &(struct wire_load){STR("native"), STR("ocr"), STR("/plugin"),
-                                                         STR("ocr.so"), models, 2});
+                                                         STR("ocr.so"), STR(""), models, 2});
                 return;
         case 3:
                 wire_encode_meta(to, (struct wire_str)STR("{\"tools\":[]}"));

@@ -198,7 +198,7 @@ static void test_exit_while_loading_is_seen_as_death(void **state)
         assert_int_equal(worker_host_wait(*state), 0);
 }
 
-static void test_python_is_refused_for_now(void **state)
+static void test_python_needs_the_hosts_files(void **state)
 {
         struct worker_host *h = *state;
         scoped(str) struct str payload = {0};
@@ -209,7 +209,7 @@ static void test_python_is_refused_for_now(void **state)
                                                        .entrypoint = wire_str_of("plugin.py")});
         worker_host_send(h, WIRE_LOAD, &payload);
         expect_error(worker_host_answer(h, NULL), WIRE_ERROR_IMPORT, "ImportError",
-                     "Python plugins are not supported by this build yet");
+                     "the host's Python files were not found");
 }
 
 static void init_fails(void **state, const char *entrypoint, const char *words)
@@ -549,7 +549,7 @@ int main(void)
             TEST(test_missing_file_is_import_error),
             TEST(test_text_file_is_no_shared_object),
             TEST(test_exit_while_loading_is_seen_as_death),
-            TEST(test_python_is_refused_for_now),
+            TEST(test_python_needs_the_hosts_files),
             TEST(test_init_error_has_the_plugins_words),
             TEST(test_init_error_without_words_has_the_number),
             TEST(test_validate_error_has_the_plugins_words),

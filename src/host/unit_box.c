@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/python_env.h"
+
 #define PROBE_SECONDS 30
 
 const char *unit_box_dir(const struct unit *u)
@@ -29,6 +31,38 @@ static int add_env(struct sandbox_policy *p, const char *pair)
         scoped(free) char *key = eq ? mem_dup0(pair, (size_t)(eq - pair)) : NULL;
 
         return key ? sandbox_policy_add_env(p, key, eq + 1) : -ENOMEM;
+}
+
+/* The interpreter as it is written: the manifest's (a venv may lie in the plugin's folder), the
+ * operator's, or python3. As the box sees it when `in_box`, else as the host does. -ENOMEM. */
+static int interpreter_of(const struct unit *u, bool in_box, char **ret)
+{
+        const char *mine = u->release->manifest->python, *theirs = unit_box_python(u);
+        const char *python = mine ? mine : theirs ? theirs : "python3";
+        bool inside = mine && python[0] != '/' && strchr(python, '/');
+
+        if (!inside)
+                *ret = strdup(python);
+        else if (asprintf(ret, "%s/%s", in_box ? unit_box_dir(u) : u->dir, python) < 0)
+                *ret = NULL;
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Also for the probe of a plugin that needs Python packages. */
+static int show_python(struct unit *u, struct sandbox_policy *p, struct err *e)
+{
+        scoped(free) char *python = NULL, *lib = python_env_lib();
+        int r = interpreter_of(u, false, &python);
+
+        if (r < 0)
+                return err_set_errno(e, r, "find the interpreter");
+        r = python_env_bind(p, python, u->dir, e);
+        if (r < 0 || !lib)
+                return r; /* without our files the worker says so */
+        r = sandbox_policy_add_bind(p, lib, NULL, false, false);
+        if (r == 0)
+                r = sandbox_policy_add_env(p, "FORGESYTE_PYTHON_LIB", lib);
+        return r < 0 ? err_set_errno(e, r, "show the box our Python files") : 0;
 }
 
 static int fill_policy(struct unit *u, struct sandbox_policy *p)
@@ -72,6 +106,12 @@ int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err
         r = fill_policy(u, &policy);
         if (r < 0)
                 return err_set_errno(e, r, "describe the box of %s", u->name);
+        if (u->release->manifest->runtime == PLUGIN_RUNTIME_PYTHON ||
+            u->release->manifest->packages[0]) {
+                r = show_python(u, &policy, e);
+                if (r < 0)
+                        return r;
+        }
         return instance_start(u->s->runner, &policy, &o, ret, e);
 }
 
@@ -80,6 +120,8 @@ static int load_payload(const struct unit *u, struct str *to)
         const struct plugin_manifest *m = u->release->manifest;
         scoped(free) struct wire_model *models = calloc(m->n_models + 1, sizeof *models);
         scoped(str) struct str paths = {0};
+        scoped(free) char *python = NULL;
+        bool is_python = m->runtime == PLUGIN_RUNTIME_PYTHON;
         struct wire_load load = {
             .runtime = wire_str_of(m->runtime == PLUGIN_RUNTIME_PYTHON ? "python" : "native"),
             .plugin = wire_str_of(m->name),
@@ -89,8 +131,9 @@ static int load_payload(const struct unit *u, struct str *to)
             .n_models = (uint16_t)m->n_models};
         size_t at = 0;
 
-        if (!models)
+        if (!models || (is_python && interpreter_of(u, true, &python) < 0))
                 return -ENOMEM;
+        load.interpreter = wire_str_of(python);
         for (size_t i = 0; i < m->n_models; i++)
                 str_addf(&paths, "%s/%s", unit_box_dir(u), m->models[i].path);
         if (paths.bad)

@@ -1,0 +1,168 @@
+#include "host/python_env.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#define LINKS_MAX  16
+#define CONFIG_MAX KIB(64)
+
+/* Already in every box. */
+static bool is_shown(const char *path, const char *plugin_dir)
+{
+        static const char *const shown[] = {"/usr", "/lib", "/lib64", "/bin", "/sbin"};
+        size_t n = strlen(plugin_dir);
+
+        for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+                size_t len = strlen(shown[i]);
+
+                if (!strncmp(path, shown[i], len) && (path[len] == '/' || !path[len]))
+                        return true;
+        }
+        return !strncmp(path, plugin_dir, n) && (path[n] == '/' || !path[n]);
+}
+
+/* Cuts the last segment off; false when only the root is left. */
+static bool to_parent(char *path)
+{
+        char *slash = strrchr(path, '/');
+
+        if (!slash || slash == path)
+                return false;
+        *slash = '\0';
+        return true;
+}
+
+static int show(struct sandbox_policy *p, const char *folder, const char *plugin_dir)
+{
+        for (size_t i = 0; i < p->n_binds; i++)
+                if (!strcmp(p->binds[i].source, folder))
+                        return 0;
+        /* Its name, and the place it really is: links inside lead there. */
+        return is_shown(folder, plugin_dir) ? 0
+                                            : sandbox_policy_add_bind(p, folder, NULL, false, true);
+}
+
+static int show_both(struct sandbox_policy *p, const char *folder, const char *plugin_dir)
+{
+        scoped(free) char *real = realpath(folder, NULL);
+        int r = show(p, folder, plugin_dir);
+
+        return r == 0 && real && strcmp(real, folder) ? show(p, real, plugin_dir) : r;
+}
+
+/* /x/bin/python -> /x, the installation. A program right below the root shows itself only. */
+static int show_prefix(struct sandbox_policy *p, const char *program, const char *plugin_dir)
+{
+        scoped(free) char *prefix = strdup(program);
+
+        if (!prefix)
+                return -ENOMEM;
+        if (!to_parent(prefix) || !to_parent(prefix))
+                return show_both(p, program, plugin_dir);
+        return show_both(p, prefix, plugin_dir);
+}
+
+/* `home = /x/bin` in DIR/pyvenv.cfg is where the venv's interpreter comes from. */
+static int show_home(struct sandbox_policy *p, const char *venv, const char *plugin_dir)
+{
+        scoped(free) char *text = NULL;
+        char path[PATH_MAX];
+        char *line, *rest;
+        size_t n;
+        int len = snprintf(path, sizeof path, "%s/pyvenv.cfg", venv);
+
+        if (len < 0 || (size_t)len >= sizeof path ||
+            fd_read_file(AT_FDCWD, path, CONFIG_MAX, &text, &n, NULL) < 0)
+                return 0;
+        rest = text;
+        while ((line = strsep(&rest, "\n"))) {
+                char home[PATH_MAX];
+
+                if (sscanf(line, " home = %4000[^\r\n]", home) == 1 && home[0] == '/') {
+                        strcat(home, "/python");
+                        return show_prefix(p, home, plugin_dir);
+                }
+        }
+        return 0;
+}
+
+static int show_venv(struct sandbox_policy *p, const char *program, const char *plugin_dir)
+{
+        scoped(free) char *venv = strdup(program);
+
+        if (!venv)
+                return -ENOMEM;
+        return to_parent(venv) && to_parent(venv) ? show_home(p, venv, plugin_dir) : 0;
+}
+
+/* Where the link at `path` leads, as an absolute path; false: it is none. */
+static bool follow(const char *path, char *to, size_t size)
+{
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof target - 1);
+        const char *slash = strrchr(path, '/');
+        int len;
+
+        if (n < 0)
+                return false;
+        target[n] = '\0';
+        if (target[0] == '/')
+                len = snprintf(to, size, "%s", target);
+        else
+                len = snprintf(to, size, "%.*s%s", (int)(slash - path + 1), path, target);
+        return len > 0 && (size_t)len < size;
+}
+
+int python_env_bind(struct sandbox_policy *p, const char *interpreter, const char *plugin_dir,
+                    struct err *e)
+{
+        char at[PATH_MAX], next[PATH_MAX];
+        int r = 0;
+
+        if (interpreter[0] != '/')
+                return 0;
+        if (access(interpreter, X_OK) < 0)
+                return err_set_errno(e, -EINVAL, "python: %s is no program that can be run",
+                                     interpreter);
+        snprintf(at, sizeof at, "%s", interpreter);
+        for (unsigned links = 0; links < LINKS_MAX && r == 0; links++) {
+                r = show_prefix(p, at, plugin_dir);
+                if (r == 0)
+                        r = show_venv(p, at, plugin_dir);
+                if (!follow(at, next, sizeof next))
+                        break;
+                memcpy(at, next, sizeof at);
+        }
+        return r < 0 ? err_set_errno(e, r, "python: %s", interpreter) : 0;
+}
+
+char *python_env_lib(void)
+{
+        static const char *const places[] = {"../share/forgesyte/python", "../../../python"};
+        char self[PATH_MAX], path[PATH_MAX + 64];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+        if (n < 0)
+                return NULL;
+        self[n] = '\0';
+        if (!to_parent(self))
+                return NULL;
+        for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+                snprintf(path, sizeof path, "%s/%s/forgesyte_worker/__main__.py", self, places[i]);
+                if (access(path, R_OK) == 0) {
+                        snprintf(path, sizeof path, "%s/%s", self, places[i]);
+                        return realpath(path, NULL);
+                }
+        }
+        if (access(FORGESYTE_SOURCE_PYTHON "/forgesyte_worker/__main__.py", R_OK) == 0)
+                return strdup(FORGESYTE_SOURCE_PYTHON);
+        return NULL;
+}

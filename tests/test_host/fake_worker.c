@@ -1,0 +1,317 @@
+/* fake_worker.c -- a worker that says what a test tells it: it enters its box as forgesyte-worker
+ * does, then follows the script in $FAKE_SCRIPT, steps parted by ';'.
+ * Knows: box_enter, frames.    May not know: plugins. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "sandbox/box.h"
+#include "wire/wire_frame.h"
+#include "wire/wire_message.h"
+
+#define WIRE 3
+
+/* The request under way, and what the next frame says of itself. */
+static struct {
+        struct wire_header request;
+        uint32_t seq;
+        uint8_t half[WIRE_HEADER_SIZE + 4096]; /* of the frame that `half` began */
+        size_t half_at, half_n;
+} me;
+
+static void leave(int code, const char *why)
+{
+        fprintf(stderr, "fake worker: %s\n", why);
+        fflush(stderr);
+        _exit(code);
+}
+
+static void read_all(void *buf, size_t n)
+{
+        for (size_t at = 0; at < n;) {
+                ssize_t r = read(WIRE, (char *)buf + at, n - at);
+
+                if (r <= 0)
+                        leave(72, "the host has closed the wire");
+                at += (size_t)r;
+        }
+}
+
+static void write_all(const void *buf, size_t n)
+{
+        if (n && write(WIRE, buf, n) != (ssize_t)n)
+                leave(72, "cannot write");
+}
+
+static void read_header(void)
+{
+        uint8_t header[WIRE_HEADER_SIZE];
+        struct err e;
+
+        read_all(header, sizeof header);
+        if (wire_header_decode(header, &me.request, &e) < 0)
+                leave(71, e.msg);
+}
+
+static void read_request(void)
+{
+        static char sink[1 << 16];
+
+        read_header();
+        for (size_t left = me.request.len; left > 0;) {
+                size_t some = MIN_OF(left, sizeof sink);
+
+                read_all(sink, some);
+                left -= some;
+        }
+}
+
+static struct wire_header header_of(enum wire_type type, const struct str *payload)
+{
+        return (struct wire_header){.type = (uint8_t)type,
+                                    .len = payload ? (uint32_t)payload->len : 0,
+                                    .generation = me.request.generation,
+                                    .call_id = me.request.call_id,
+                                    .seq = me.seq++};
+}
+
+static void send_frame(const struct wire_header *h, const struct str *payload)
+{
+        uint8_t buf[WIRE_HEADER_SIZE];
+
+        wire_header_encode(h, buf);
+        write_all(buf, sizeof buf);
+        if (payload)
+                write_all(payload->data, payload->len);
+}
+
+static void answer(enum wire_type type, const struct str *payload)
+{
+        struct wire_header h = header_of(type, payload);
+
+        send_frame(&h, payload);
+}
+
+/* --- steps --- */
+
+static void do_hello(unused_param const char *arg)
+{
+        struct str s = {0};
+
+        read_request();
+        wire_encode_hello_ok(&s, &(struct wire_hello_ok){WIRE_VERSION, 1});
+        answer(WIRE_HELLO_OK, &s);
+}
+
+static void do_load(unused_param const char *arg)
+{
+        struct str s = {0};
+
+        read_request();
+        wire_encode_meta(&s, wire_str_of("{\"tools\":[{\"name\":\"t\"}]}"));
+        answer(WIRE_META, &s);
+        answer(WIRE_READY, NULL);
+}
+
+static void do_ready(unused_param const char *arg)
+{
+        read_request();
+        answer(WIRE_READY, NULL);
+}
+
+static void do_boot(const char *arg)
+{
+        do_hello(arg);
+        do_load(arg);
+        do_ready(arg);
+        do_ready(arg);
+}
+
+static void do_read(unused_param const char *arg)
+{
+        read_request();
+}
+
+static void do_peek(unused_param const char *arg)
+{
+        read_header();
+}
+
+static void do_result(const char *arg)
+{
+        struct str s = {0};
+
+        wire_encode_result(&s, &(struct wire_result){.json = wire_str_of(arg)});
+        answer(WIRE_RESULT, &s);
+}
+
+static void do_error(const char *arg)
+{
+        struct wire_error m = {.kind = (uint8_t)atoi(arg),
+                               .type = wire_str_of("Oops"),
+                               .text = wire_str_of("it said so")};
+        struct str s = {0};
+
+        wire_encode_error(&s, &m);
+        answer(WIRE_ERROR, &s);
+}
+
+static void do_log(const char *arg)
+{
+        struct str s = {0};
+
+        wire_encode_log(&s, &(struct wire_log){2, wire_str_of(arg)});
+        answer(WIRE_LOG, &s);
+}
+
+static void do_progress(const char *arg)
+{
+        struct str s = {0};
+
+        wire_encode_progress(&s, &(struct wire_progress){atof(arg), 1});
+        answer(WIRE_PROGRESS, &s);
+}
+
+/* The first bytes of a LOG; `rest` sends the others. */
+static void do_half(const char *arg)
+{
+        struct str s = {0};
+        struct wire_header h;
+
+        wire_encode_log(&s, &(struct wire_log){2, wire_str_of("in two halves")});
+        h = header_of(WIRE_LOG, &s);
+        wire_header_encode(&h, me.half);
+        memcpy(me.half + WIRE_HEADER_SIZE, s.data, s.len);
+        me.half_n = WIRE_HEADER_SIZE + s.len;
+        me.half_at = (size_t)atoi(arg);
+        write_all(me.half, me.half_at);
+}
+
+static void do_rest(unused_param const char *arg)
+{
+        write_all(me.half + me.half_at, me.half_n - me.half_at);
+}
+
+static void do_generation(unused_param const char *arg)
+{
+        struct wire_header h = header_of(WIRE_LOG, NULL);
+
+        h.generation++;
+        send_frame(&h, NULL);
+}
+
+static void do_sequence(unused_param const char *arg)
+{
+        me.seq++;
+        do_log("out of sequence");
+}
+
+static void do_stranger(unused_param const char *arg)
+{
+        me.request.call_id++;
+        do_result("{}");
+}
+
+static void do_garbage(const char *arg)
+{
+        char noise[4096];
+
+        memset(noise, 'A', sizeof noise);
+        write_all(noise, MIN_OF(sizeof noise, (size_t)atoi(arg)));
+}
+
+/* A RESULT that lies about its payload. */
+static void do_nonsense(unused_param const char *arg)
+{
+        struct str s = {0};
+
+        str_adds(&s, "\xff\xff\xff\xff");
+        answer(WIRE_RESULT, &s);
+}
+
+static void do_close(unused_param const char *arg)
+{
+        close(WIRE);
+}
+
+static void do_say(const char *arg)
+{
+        fprintf(stderr, "%s\n", arg);
+        fflush(stderr);
+}
+
+static void do_exit(const char *arg)
+{
+        _exit(atoi(arg));
+}
+
+static void do_raise(const char *arg)
+{
+        signal(atoi(arg), SIG_DFL);
+        raise(atoi(arg));
+}
+
+/* Longer than some patience of the host's, which is what such a test is about. */
+static void do_sleep(const char *arg)
+{
+        poll(NULL, 0, atoi(arg));
+}
+
+static void do_hang(unused_param const char *arg)
+{
+        for (;;)
+                pause();
+}
+
+static const struct step {
+        const char *name;
+        void (*fn)(const char *arg);
+} steps[] = {
+    {"hello", do_hello},       {"load", do_load},
+    {"ready", do_ready},       {"boot", do_boot},
+    {"read", do_read},         {"peek", do_peek},
+    {"result", do_result},     {"error", do_error},
+    {"log", do_log},           {"progress", do_progress},
+    {"half", do_half},         {"rest", do_rest},
+    {"sequence", do_sequence}, {"generation", do_generation},
+    {"stranger", do_stranger}, {"garbage", do_garbage},
+    {"nonsense", do_nonsense}, {"close", do_close},
+    {"say", do_say},           {"exit", do_exit},
+    {"raise", do_raise},       {"sleep", do_sleep},
+    {"hang", do_hang},
+};
+
+static void follow(char *line)
+{
+        char *arg = strchr(line, ' ');
+
+        if (arg)
+                *arg++ = '\0';
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+                if (!strcmp(steps[i].name, line)) {
+                        steps[i].fn(arg ? arg : "");
+                        return;
+                }
+        leave(75, line);
+}
+
+int main(int argc, char **argv)
+{
+        char *script, *step;
+        struct err e;
+
+        if (box_enter(argc, argv, &e) < 0) {
+                fprintf(stderr, "%s\n", e.msg);
+                return 70;
+        }
+        script = getenv("FAKE_SCRIPT") ? strdup(getenv("FAKE_SCRIPT")) : NULL;
+        while ((step = strsep(&script, ";")))
+                follow(step);
+        read_request(); /* until the host says SHUTDOWN, or closes */
+        return 0;
+}

@@ -71,6 +71,8 @@ int box_enter(int argc, char **argv, struct err *e)
         struct stat st;
         int r;
 
+        if (argc == 2 && !strcmp(argv[1], BOX_KEEPER_ARGUMENT))
+                box_keep();
         if (argc < 2 || strcmp(argv[1], BOX_ARGUMENT) != 0 || fstat(BOX_FD_PLAN, &st) < 0)
                 return err_set(e, -EINVAL, "this program is started by forgesyte, not by hand");
         r = enter_walls(&b, e);

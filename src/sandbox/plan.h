@@ -93,6 +93,7 @@ enum box_fd {
         BOX_FD_COUNT,
 };
 
-#define BOX_ARGUMENT "--box"
+#define BOX_ARGUMENT        "--box"
+#define BOX_KEEPER_ARGUMENT "--keep" /* with a socket as BOX_FD_CHANNEL: keeper.h */
 
 #endif

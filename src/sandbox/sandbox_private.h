@@ -5,6 +5,7 @@
 #define FORGESYTE_SANDBOX_SANDBOX_PRIVATE_H
 
 #include "sandbox/cgroup.h"
+#include "sandbox/keeper.h"
 #include "sandbox/plan.h"
 #include "sandbox/probe.h"
 #include "sandbox/sandbox_runner.h"
@@ -29,6 +30,7 @@ struct sandbox_runner {
         unsigned serial;
         bool slots[SANDBOX_SLOTS];
         struct filter filters[SANDBOX_VARIANTS];
+        struct keeper keeper;
         struct sandbox *boxes;     /* alive, or dead and not freed */
         struct sandbox *lingering; /* freed by their owner, not yet let go by the kernel */
 };

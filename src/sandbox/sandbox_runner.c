@@ -79,6 +79,7 @@ int sandbox_runner_new(const struct sandbox_runner_options *o, struct sandbox_ru
         if (!r)
                 return err_set_errno(e, -ENOMEM, "make the sandbox runner");
         r->dumpable_before = -1;
+        r->keeper = KEEPER_NONE;
         r->worker_path = strdup(o->worker_path);
         if (!r->worker_path)
                 return err_set_errno(e, -ENOMEM, "make the sandbox runner");
@@ -119,6 +120,7 @@ void sandbox_runner_free(struct sandbox_runner *r)
                 fd_close(s->pidfd);
                 free(s);
         }
+        keeper_stop(&r->keeper);
         cgroup_root_close(&r->cgroups);
         for (size_t i = 0; i < ARRAY_LEN(r->filters); i++)
                 free(r->filters[i].code);

@@ -287,6 +287,38 @@ static int start(struct sandbox *s, const struct sandbox_policy *p, struct birth
         return code;
 }
 
+static int keep_all(struct sandbox_runner *r)
+{
+        int code = 0;
+
+        for (struct sandbox *s = r->boxes; code == 0 && s; s = s->next)
+                if (!s->dead)
+                        code = keeper_add(&r->keeper, s->pidfd);
+        return code;
+}
+
+/* Without a pid namespace the box's end is not its host's by nature. A keeper that was lost is
+ * replaced, and told of all. */
+static int keep(struct sandbox *s, struct err *e)
+{
+        struct sandbox_runner *r = s->runner;
+        int code;
+
+        if (s->isolation.namespaces & ISOLATION_NS_PID)
+                return 0;
+        code = keeper_start(&r->keeper, r->worker_path, e);
+        if (code < 0)
+                return code;
+        code = keeper_add(&r->keeper, s->pidfd);
+        if (code == -EPIPE || code == -ECONNRESET) {
+                keeper_stop(&r->keeper);
+                code = keeper_start(&r->keeper, r->worker_path, e);
+                if (code == 0)
+                        code = keep_all(r);
+        }
+        return code < 0 ? err_set_errno(e, code, "have the box kept") : 0;
+}
+
 static struct sandbox *box_new(struct sandbox_runner *r, const struct sandbox_policy *p)
 {
         struct sandbox *s = calloc(1, sizeof *s);
@@ -324,9 +356,10 @@ static int build(struct sandbox *s, const struct sandbox_policy *p, struct err *
                 r = make_cgroup(s, p, e);
         if (r == 0)
                 r = start(s, p, &b, e);
-        if (r == 0)
-                s->dead = false;
-        return r;
+        if (r < 0)
+                return r;
+        s->dead = false;
+        return keep(s, e);
 }
 
 int sandbox_spawn(struct sandbox_runner *r, const struct sandbox_policy *policy,

@@ -166,9 +166,9 @@ become_worker(const struct spawn *s, pid_t host, uid_t uid, gid_t gid)
 {
         int setup = s->fds[BOX_FD_SETUP];
 
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        if (!s->outlives && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 die(setup, "ask to die with the host");
-        if (host_is_gone(s, host))
+        if (!s->outlives && host_is_gone(s, host))
                 _exit(70);
         for (unsigned i = 0; i < s->n_procs; i++)
                 if (write(s->procs[i], "0", 1) < 0)

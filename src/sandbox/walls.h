@@ -30,5 +30,6 @@ int wall_seccomp(struct box *b, struct err *e) must_check;
 /* Parts of walls that others lean on. */
 int caps_drop(const struct plan *p, struct err *e) must_check;
 int fds_close_from(int first);
+void box_keep(void) __attribute__((noreturn));
 
 #endif

@@ -196,6 +196,23 @@ static void do_threads(const char *arg)
         answer("%d %d", made, r);
 }
 
+static void *exec_sleep(void *arg unused_param)
+{
+        execl("/bin/sleep", "sleep", "1000", (char *)NULL);
+        answer("failed %d", errno);
+        return NULL;
+}
+
+/* Becomes another program by way of a thread, which no wish to die with the parent survives. */
+static void do_exec_in_thread(const char *arg unused_param)
+{
+        pthread_t t;
+
+        if (pthread_create(&t, NULL, exec_sleep, NULL) != 0)
+                _exit(98);
+        pthread_join(t, NULL);
+}
+
 static void do_exec(const char *arg)
 {
         char path[256];
@@ -370,6 +387,7 @@ static const struct {
     {"eat_in_child", do_eat_in_child},
     {"fork", do_fork},
     {"bomb", do_bomb},
+    {"exec_in_thread", do_exec_in_thread},
     {"threads", do_threads},
     {"exec", do_exec},
     {"open", do_open},

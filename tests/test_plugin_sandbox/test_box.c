@@ -312,6 +312,26 @@ void test_box_wait_gone(const pid_t *pids, size_t n)
                 }
 }
 
+void test_box_wait_command(pid_t pid, const char *command)
+{
+        int64_t end = clock_mono_ns() + BOX_WAIT_MS * NSEC_PER_MSEC;
+        char path[64], text[64];
+
+        snprintf(path, sizeof path, "/proc/%d/comm", pid);
+        for (;;) {
+                int fd = open(path, O_RDONLY | O_CLOEXEC);
+                ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+                fd_close(fd);
+                text[n > 0 ? n : 0] = '\0';
+                if (!strncmp(text, command, strlen(command)))
+                        return;
+                if (clock_mono_ns() > end)
+                        fail_msg("process %d is \"%s\", not %s", pid, text, command);
+                poll(NULL, 0, 1);
+        }
+}
+
 void test_box_mark_leaks(void)
 {
         shared.children = test_box_count_children();

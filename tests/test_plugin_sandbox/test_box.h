@@ -56,6 +56,9 @@ size_t test_box_named(const char *name, pid_t *ret, size_t n);
 /* Waits until all of these are dead or zombies; fails the test when they live on. */
 void test_box_wait_gone(const pid_t *pids, size_t n);
 
+/* Waits until the process runs a program of this name. */
+void test_box_wait_command(pid_t pid, const char *command);
+
 /* Everything back to what it was at the last call of ..._mark. */
 void test_box_mark_leaks(void);
 void test_box_assert_no_leaks(void);

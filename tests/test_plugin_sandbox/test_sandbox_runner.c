@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -258,30 +259,41 @@ static void test_a_fork_bomb_is_held_without_cgroups(void **state)
         bomb("cgroup");
 }
 
-/* A host that is killed takes its boxes along, whatever they have become. */
-static void host_is_killed(const char *fake_missing)
+/* What the test's own child does: it is a host, and its worker has been told `command`. */
+static void __attribute__((noreturn)) be_host(const char *fake_missing, const char *command, int fd)
 {
         struct test_box t;
+        pid_t worker;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed must not leave a host behind */
+        test_box_open(&t, fake_missing);
+        (void)test_box_ask(&t, "fork 10");
+        worker = sandbox_pid(t.sandbox);
+        test_box_send(&t, command);
+        (void)!write(fd, &worker, sizeof worker);
+        for (;;)
+                pause();
+}
+
+/* A host that is killed takes its boxes along, whatever they have become. */
+static void host_is_killed(const char *fake_missing, const char *command)
+{
         pid_t pids[64], host;
-        size_t n;
+        char name[65];
         int ready[2];
-        char c;
+        size_t n;
 
         assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
         host = fork();
-        if (host == 0) {
-                test_box_open(&t, fake_missing);
-                (void)test_box_ask(&t, "fork 10");
-                test_box_send(&t, "stop");
-                (void)!write(ready[1], "r", 1);
-                for (;;)
-                        pause();
-        }
+        if (host == 0)
+                be_host(fake_missing, command, ready[1]);
         close(ready[1]);
-        assert_int_equal(read(ready[0], &c, 1), 1);
-        snprintf(t.policy.name, sizeof t.policy.name, "probe-%d", host);
-        n = test_box_named(t.policy.name, pids, ARRAY_LEN(pids));
-        assert_true(n >= 1);
+        assert_int_equal(read(ready[0], &pids[0], sizeof pids[0]), sizeof pids[0]);
+        snprintf(name, sizeof name, "probe-%d", host);
+        n = test_box_named(name, pids + 1, ARRAY_LEN(pids) - 1) + 1;
+        if (strstr(command, "exec")) /* on its way there it looks like a zombie for a moment */
+                test_box_wait_command(pids[0], "sleep");
+        assert_true(test_box_is_alive(pids[0]));
         assert_int_equal(kill(host, SIGKILL), 0);
         assert_int_equal(waitpid(host, NULL, 0), host);
         test_box_wait_gone(pids, n);
@@ -291,8 +303,32 @@ static void host_is_killed(const char *fake_missing)
 static void test_kill_9_of_the_host_leaves_nothing(void **state)
 {
         (void)state;
-        for (size_t m = 0; m < ARRAY_LEN(machines); m++)
-                host_is_killed(machines[m]);
+        for (size_t m = 0; m < ARRAY_LEN(machines); m++) {
+                host_is_killed(machines[m], "stop");
+                host_is_killed(machines[m], "exec_in_thread");
+        }
+}
+
+static void test_a_lost_keeper_is_replaced(void **state)
+{
+        struct obituary o;
+        struct test_box t;
+
+        (void)state;
+        test_box_mark_leaks();
+        test_box_open(&t, NO_SPACES);
+        test_box_stop(&t);
+        assert_int_equal(pidfd_send_signal(t.runner->keeper.pidfd, SIGKILL, NULL, 0), 0);
+        assert_int_equal(
+            poll(&(struct pollfd){.fd = t.runner->keeper.pidfd, .events = POLLIN}, 1, BOX_WAIT_MS),
+            1);
+        test_box_start(&t);
+        (void)test_box_ask(&t, "ping");
+        keeper_stop(&t.runner->keeper); /* it kills what it was given */
+        test_box_wait_dead(&t, &o);
+        assert_int_equal(o.signal, SIGKILL);
+        test_box_done(&t);
+        test_box_assert_no_leaks();
 }
 
 /* ---- what does not come to life
@@ -475,6 +511,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_a_fork_bomb_is_held_and_cleaned_up),
             cmocka_unit_test(test_a_fork_bomb_is_held_without_cgroups),
             cmocka_unit_test(test_kill_9_of_the_host_leaves_nothing),
+            cmocka_unit_test(test_a_lost_keeper_is_replaced),
             cmocka_unit_test(test_a_plugin_folder_that_is_not_there_is_named),
             cmocka_unit_test(test_a_plugin_folder_that_only_root_reads_is_explained),
             cmocka_unit_test(test_a_missing_folder_of_the_policy_fails_unless_optional),

@@ -10,30 +10,49 @@ class EventStream(HostCase):
         self.plugin("p", like="crashtest", on_error="keep")
         self.host = self.serve()
 
-    def test_a_call_is_seen_from_start_to_end(self):
+    def follow(self):
         events = self.host.events()
         self.addCleanup(events.close)
         self.assertEqual(events.content_type.split(";")[0], "text/event-stream")
+        return events
+
+    def moves(self, events, until):
+        """The states that the plugin went through, until one of them."""
+        events.until(lambda event, data: event == "state" and data["state"] == until)
+        return [(data["from"], data["state"]) for event, data in events.seen if event == "state"]
+
+    def test_a_call_is_seen_from_start_to_end(self):
+        events = self.follow()
         self.host.run("p", "echo")
-        text = ""
-        events.until(lambda event, data: "INITIALIZED" in str(data))
-        for _, data in events.seen:
-            text += str(data)
-        self.assertIn("RUNNING", text)
-        self.assertIn("'p'", text)
+        moves = self.moves(events, "INITIALIZED")
+        self.assertEqual(moves, [("INITIALIZED", "RUNNING"), ("RUNNING", "INITIALIZED")])
+        _, state = next(item for item in events.seen if item[0] == "state")
+        self.assertEqual(set(state), {"at", "plugin", "from", "state", "reason"})
+        _, call = next((item for item in events.seen if item[0] == "call"), None) or \
+            events.until(lambda event, _: event == "call")
+        self.assertEqual(set(call), {"at", "plugin", "tool", "ok", "error_type", "error",
+                                     "execution_time_ms"})
+        self.assertEqual((call["plugin"], call["tool"], call["ok"], call["error_type"]),
+                         ("p", "echo", True, None))
 
     def test_a_failure_is_seen_with_its_type(self):
-        events = self.host.events()
-        self.addCleanup(events.close)
+        events = self.follow()
         self.host.run("p", "fail")
-        events.until(lambda event, data: "PluginError" in str(data))
+        _, call = events.until(lambda event, _: event == "call")
+        self.assertEqual((call["ok"], call["error_type"]), (False, "PluginError"))
+
+    def test_progress_is_seen(self):
+        events = self.follow()
+        self.host.run("p", "sleep", {"ms": 300})
+        _, progress = events.until(lambda event, _: event == "progress")
+        self.assertEqual(set(progress), {"at", "plugin", "tool", "done", "total"})
+        self.assertEqual((progress["tool"], progress["total"]), ("sleep", 300))
 
     def test_a_reload_is_seen_as_states(self):
-        events = self.host.events()
-        self.addCleanup(events.close)
+        events = self.follow()
         self.host.post("/v1/plugins/p/reload")
-        events.until(lambda event, data: "LOADED" in str(data))
-        events.until(lambda event, data: "INITIALIZED" in str(data))
+        self.assertEqual(self.moves(events, "INITIALIZED"),
+                         [(None, "LOADED"), ("LOADED", "INITIALIZED")])
 
     def test_a_reader_that_never_reads_holds_nobody_up(self):
         import socket

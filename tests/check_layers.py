@@ -20,6 +20,8 @@ ACTING = re.compile(r"(unistd|fcntl|time|pthread|signal|poll|threads|sys/(?!type
 EXCEPTIONS = {("src/host/main.c", "cli")}
 VAGUE = re.compile(r"(^|_)(utils?|common|misc|helpers?|stuff)(_|$)")
 MACHINE = re.compile(r"(?<![\w.$}>-])/(?:work|root|home/[a-z][\w-]*|Users/\w+)/[\w.]")
+# What becomes part of forgesyte-worker: one process, one plugin, and signal handlers.
+IN_THE_BOX = ("src/worker/", "src/sandbox/libbox.")
 # Writable file-scope objects that are meant: (object file, symbol), each with its reason.
 GLOBALS = set()
 
@@ -133,12 +135,12 @@ def files_are_short():
 
 
 def nobody_writes_globals():
-    """No writable file-scope object outside main.c and the worker (rule 11); needs a build"""
+    """No writable file-scope object outside main.c and what runs in the box (rule 11)"""
     build = os.path.join(ROOT, os.environ.get("FORGESYTE_BUILD", "build"))
     for folder, _, files in os.walk(os.path.join(build, "src")):
         for name in sorted(files):
             path = os.path.relpath(os.path.join(folder, name), build)
-            if not name.endswith(".o") or name == "main.c.o" or path.startswith("src/worker"):
+            if not name.endswith(".o") or name == "main.c.o" or path.startswith(IN_THE_BOX):
                 continue
             out = subprocess.run(["nm", "--format=sysv", os.path.join(build, path)],
                                  stdout=subprocess.PIPE, check=True).stdout.decode()
@@ -154,7 +156,7 @@ def no_path_of_a_build_machine():
     """Nothing in the tree names a folder of the machine it was written on"""
     out = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], stdout=subprocess.PIPE,
                          check=False).stdout
-    for name in filter(None, out.decode().split("\0")):
+    for name in [name for name in out.decode().split("\0") if name] or c_files():
         try:
             text = read(name)
         except (UnicodeDecodeError, OSError):

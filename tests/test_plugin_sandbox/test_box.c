@@ -36,8 +36,10 @@ bool test_box_prepare(int argc, char **argv)
 {
         const char *why = argc < 2 ? "no worker program was given" : NULL;
 
-        if (!why)
-                snprintf(shared.worker, sizeof shared.worker, "%s", argv[1]);
+        /* Meson names it relative to the build folder, the runner wants to find it from anywhere.
+         */
+        if (!why && !realpath(argv[1], shared.worker))
+                why = "the worker program is not there";
         if (argc > 2 && !strcmp(argv[2], "nobody"))
                 why = become_nobody();
         if (why)

@@ -1,0 +1,79 @@
+"""arguments.py -- what arrived with a CALL, as the arguments of a Python function.
+
+Knows: CALL, base64, temporary files.   May not know: handlers, plugins.   Threads: the main one.
+Owns: the files it makes of bytes that are wanted as a path; they go when the call is over.
+"""
+import base64
+import json
+import os
+import shutil
+import tempfile
+from typing import Any, Dict, List, Protocol
+
+from forgesyte.errors import ToolError
+
+from . import wire
+
+_SUFFIXES = {
+    "image/gif": ".gif", "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp",
+    "video/mp4": ".mp4", "video/mpeg": ".mpg", "video/quicktime": ".mov", "video/webm": ".webm",
+    "video/x-matroska": ".mkv", "video/x-msvideo": ".avi",
+}
+
+
+class Declared(Protocol):
+    bytes_names: List[str]
+    path_names: List[str]
+
+
+class Arguments:
+    """with Arguments(call, tool) as arguments: ... arguments.values ..."""
+
+    def __init__(self, call: wire.Call, tool: Declared) -> None:
+        self._folders: List[str] = []
+        self.values: Dict[str, Any] = json.loads(call.json) if call.json else {}
+        try:
+            for name in tool.bytes_names:
+                value = self.values.get(name)
+                if isinstance(value, str) and name not in tool.path_names:
+                    self.values[name] = _decode(name, value)
+            for blob in call.blobs:
+                self.values[blob.name] = self._of_blob(blob, tool)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _of_blob(self, blob: wire.Blob, tool: Declared) -> Any:
+        if blob.name in tool.path_names:
+            return self._write(blob)
+        if blob.name not in tool.bytes_names and blob.name.lower().endswith(("base64", "b64")):
+            return base64.b64encode(blob.data).decode()
+        return blob.data
+
+    def _write(self, blob: wire.Blob) -> str:
+        folder = tempfile.mkdtemp(prefix="forgesyte-")
+        self._folders.append(folder)
+        suffix = _SUFFIXES.get(blob.content_type.partition(";")[0].strip().lower(), ".bin")
+        path = os.path.join(folder, "upload" + suffix)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+        with open(fd, "wb") as f:
+            f.write(blob.data)
+        return path
+
+    def __enter__(self) -> "Arguments":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.values = {}
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _decode(name: str, text: str) -> bytes:
+    """The host does this where it knows that the argument is bytes: here is the long way."""
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as e:
+        raise ToolError("InvalidArguments", f"/{name}: this is not base64: {e}") from None

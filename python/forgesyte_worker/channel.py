@@ -1,0 +1,299 @@
+"""channel.py -- the worker's end of the wire: whole frames in, whole frames out, and cancellation.
+
+Knows: a socket, frames.   May not know: what requests mean, plugins.
+Threads: send, progress, log and cancelled from any; next_request, read, answer and
+`interruptible` from the main one.   Owns: the socket (closed by the process's end).
+
+The host is trusted here. When it closes the channel or breaks the protocol there is nobody left to
+work for and nobody to tell: the process ends at once.
+
+How a CANCEL gets to a tool that runs: while one does, a thread looks at the socket 20 times a
+second; it takes the frame and sends this process SIGURG, whose handler raises Cancelled in the main
+thread, out of a sleep or a read as well. (Asking the kernel for a signal would need no thread, but
+F_SETOWN is not permitted where signals are filtered.) SIGURG, because a process that forgot about
+it ignores it. The thread starts with the first call, and sleeps when there is none.
+"""
+import _thread
+import contextlib
+import math
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any, Callable, Iterator, List, NoReturn, Optional, Sequence, Tuple
+
+from forgesyte.errors import Cancelled
+
+from . import wire
+
+EXIT_PROTOCOL = 71
+EXIT_HOST_GONE = 72
+EXIT_NO_MEMORY = 73
+
+PROGRESS_SECONDS = 1 / 20
+LOOK_SECONDS = 1 / 20
+IDLE_LOOKS = 100  # in vain, before the thread goes to sleep
+WHOLE_MAX = 64 << 10  # larger requests are read field by field
+PIECES_MAX = 512  # of one sendmsg; Linux takes 1024
+LOG_TEXT_MAX = 8 << 10
+
+
+def give_up(code: int, why: str) -> NoReturn:
+    """Says why on stderr, which is the plugin's log, and ends the process with no cleaning up."""
+    try:
+        os.write(2, f"forgesyte-worker: {why}\n".encode("utf-8", "replace"))
+    finally:
+        os._exit(code)
+
+
+class _Payload(wire.Source):
+    """A payload that is still in the socket."""
+
+    def __init__(self, channel: "Channel", n: int) -> None:
+        super().__init__(b"")
+        self._channel = channel
+        self.left = n
+
+    def read(self, n: int) -> bytes:
+        return self._channel.receive(n)
+
+
+class Channel:
+    def __init__(self, sock: socket.socket, generation: int, call_id: int, send_seq: int,
+                 receive_seq: int, request: int) -> None:
+        self._socket = sock
+        self._pid = os.getpid()  # a fork of the plugin's must not speak for its parent
+        self._main = threading.get_ident()
+        self._generation = generation
+
+        self._send_lock = threading.Lock()  # everything down to the next lock
+        self._request = request  # under way; 0: idle
+        self._call_id = call_id
+        self._send_seq = send_seq
+        self._next_progress = 0.0
+
+        self._receive_lock = threading.Lock()
+        self._receive_seq = receive_seq
+        self._header = b""  # of a CANCEL that is coming in
+        self._calling = False
+        self._cancelled = False
+
+        self._armed: Optional[Callable[[], None]] = None  # these two: main thread only
+        self._shield = 0
+        self._watched = False
+        self._resting = threading.Lock()  # held by the watching thread while there is nothing to do
+        self._watch_idle = False
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _write(self, pieces: List[Any]) -> None:
+        views = [memoryview(p).cast("B") for p in pieces if len(p)]
+        while views:
+            try:
+                n = self._socket.sendmsg(views[:PIECES_MAX])
+            except OSError as e:
+                give_up(EXIT_HOST_GONE, f"the channel to the host: {e.strerror}")
+            while views and n >= len(views[0]):
+                n -= len(views[0])
+                del views[0]
+            if n:
+                views[0] = views[0][n:]
+
+    def _send_locked(self, kind: int, pieces: Sequence[Any]) -> None:
+        length = sum(map(len, pieces))
+        head = wire.Header(kind, length, self._generation, self._call_id, self._send_seq)
+        self._send_seq = (self._send_seq + 1) & 0xFFFFFFFF
+        self._write([wire.encode_header(head), *pieces])
+
+    def send(self, kind: int, pieces: Sequence[Any] = ()) -> None:
+        """One frame about the request under way, that does not end it; from the main thread."""
+        if os.getpid() == self._pid:
+            with self._send_lock:
+                self._send_locked(kind, pieces)
+
+    def answer(self, kind: int, pieces: Sequence[Any] = ()) -> None:
+        """The frame that ends the request."""
+        if os.getpid() != self._pid:
+            os._exit(0)  # a fork of the plugin's that came back from its call: it was never asked
+        self._end_call()
+        with self._send_lock:
+            self._send_locked(kind, pieces)
+            self._request = 0
+
+    def log(self, level: int, text: str) -> None:
+        if os.getpid() != self._pid:
+            return
+        if len(text) > LOG_TEXT_MAX // 4:
+            cut = text.encode("utf-8", "backslashreplace")[:LOG_TEXT_MAX]
+            text = cut.decode("utf-8", "ignore")
+        with self._shielded(), self._send_lock:
+            self._send_locked(wire.LOG, wire.encode_log(level, text))
+
+    def progress(self, done: float, total: float) -> None:
+        """At most 20 a second are sent, others and those after the answer are dropped."""
+        if not (math.isfinite(done) and math.isfinite(total)) or os.getpid() != self._pid:
+            return
+        now = time.monotonic()
+        with self._shielded(), self._send_lock:
+            if self._request == wire.CALL and now >= self._next_progress:
+                self._next_progress = now + PROGRESS_SECONDS
+                self._send_locked(wire.PROGRESS, wire.encode_progress(done, total))
+
+    # --- receiving --------------------------------------------------------------------------------
+
+    def receive(self, n: int) -> bytes:
+        """Exactly n bytes. They are copied once, out of the kernel, unless a signal cuts in."""
+        parts = []
+        while True:
+            try:
+                part = self._socket.recv(n, socket.MSG_WAITALL)
+            except MemoryError:
+                give_up(EXIT_NO_MEMORY, "no memory for a request")
+            except OSError as e:
+                give_up(EXIT_HOST_GONE, f"the channel to the host: {e.strerror}")
+            if not part:
+                give_up(EXIT_HOST_GONE, "the host closed the channel")
+            n -= len(part)
+            if n == 0 and not parts:
+                return part
+            parts.append(part)
+            if n == 0:
+                return b"".join(parts)
+
+    def _take_header(self, data: bytes) -> wire.Header:
+        try:
+            h = wire.decode_header(data)
+        except wire.WireError as e:
+            give_up(EXIT_PROTOCOL, str(e))
+        if (h.seq != self._receive_seq or h.generation != self._generation
+                or h.length > wire.REQUEST_CAPS.get(h.type, -1)):
+            give_up(EXIT_PROTOCOL, "a frame of the host is out of order")
+        self._receive_seq = (self._receive_seq + 1) & 0xFFFFFFFF
+        return h
+
+    def next_request(self) -> Tuple[int, wire.Source]:
+        """Waits for it. A CANCEL that came too late is dropped."""
+        while True:
+            data = self._header + self.receive(wire.HEADER_SIZE - len(self._header))
+            self._header = b""
+            h = self._take_header(data)
+            if h.type != wire.CANCEL:
+                break
+        with self._send_lock:
+            self._request = h.type
+            self._call_id = h.call_id
+            self._next_progress = 0.0
+        if h.length > WHOLE_MAX:
+            return h.type, _Payload(self, h.length)
+        return h.type, wire.Source(self.receive(h.length) if h.length else b"")
+
+    # --- cancellation -----------------------------------------------------------------------------
+
+    def _look(self, wait: float = 0) -> bool:
+        """Takes a CANCEL that has come in. True: this very look has found it."""
+        with self._receive_lock:
+            if not self._calling or self._cancelled:
+                return False
+            while len(self._header) < wire.HEADER_SIZE:
+                if not select.select([self._socket], (), (), wait)[0]:
+                    return False
+                data = self._socket.recv(wire.HEADER_SIZE - len(self._header))
+                if not data:
+                    give_up(EXIT_HOST_GONE, "the host closed the channel")
+                self._header += data
+            if self._take_header(self._header).type != wire.CANCEL:
+                give_up(EXIT_PROTOCOL, "a request during a call")
+            self._header = b""
+            self._cancelled = True
+            return True
+
+    def cancelled(self) -> bool:
+        """Has the host asked to stop the call under way? Never blocks. A tool that asks and is told
+        so stops by itself: it is not interrupted any more."""
+        if os.getpid() == self._pid:
+            with self._shielded():
+                self._look()
+                if self._cancelled:
+                    self._armed = None
+        return self._cancelled
+
+    def _watch(self) -> None:
+        looks = 0
+        while True:
+            time.sleep(LOOK_SECONDS)
+            looks = 0 if self._calling else looks + 1
+            if self._look():
+                self._interrupt()
+            if looks >= IDLE_LOOKS:
+                self._watch_idle = True
+                if not self._calling:
+                    self._resting.acquire()
+                self._watch_idle = False
+                looks = 0
+
+    def _interrupt(self) -> None:
+        try:
+            signal.pthread_kill(self._main, signal.SIGURG)
+        except OSError:  # a filter that permits no signal at all: at least between two bytecodes
+            if sys.version_info >= (3, 10):
+                _thread.interrupt_main(signal.SIGURG)
+
+    def _on_signal(self, _signal: int, _frame: Any) -> None:
+        if self._armed and self._cancelled and not self._shield:
+            interrupt, self._armed = self._armed, None
+            interrupt()
+
+    @contextlib.contextmanager
+    def _shielded(self) -> Iterator[None]:
+        """Keeps an interrupt of the tool out of the middle of a frame or of a lock's `with`; what
+        has come meanwhile takes place at the end."""
+        if threading.get_ident() != self._main:
+            yield
+            return
+        self._shield += 1
+        try:
+            yield
+        finally:
+            self._shield -= 1
+        self._on_signal(0, None)
+
+    def _start_watching(self) -> None:
+        # The plugin may have changed it since.
+        if signal.getsignal(signal.SIGURG) != self._on_signal:
+            signal.signal(signal.SIGURG, self._on_signal)
+        if not self._watched:
+            try:
+                self._resting.acquire()
+                threading.Thread(target=self._watch, name="forgesyte-cancel", daemon=True).start()
+                self._watched = True
+            except RuntimeError:  # no thread to be had: forgesyte.cancelled() still works
+                self._resting.release()
+        elif self._watch_idle and self._resting.locked():
+            self._resting.release()
+
+    def interruptible(self, run: Callable[[], Any],
+                      interrupt: Optional[Callable[[], None]] = None) -> Any:
+        """run(), which a CANCEL interrupts by calling interrupt() in the main thread, between two
+        steps of whatever runs there; by default that raises Cancelled."""
+
+        def raise_it() -> None:
+            raise Cancelled("the client has left")
+
+        self._cancelled = False
+        self._calling = True
+        try:
+            self._start_watching()
+            self._armed = interrupt or raise_it
+            if self._look():
+                raise_it()
+            return run()
+        finally:
+            self._end_call()
+
+    def _end_call(self) -> None:
+        self._armed = None
+        with self._receive_lock:
+            self._calling = False

@@ -1,0 +1,216 @@
+"""failures.py -- what a plugin raised, as the words of an ERROR.
+
+Knows: exceptions, tracebacks, pip's names of modules.   May not know: the channel.   Threads: any.
+
+Whatever a plugin raises gets here, also exceptions whose __str__ raises and chains without end: the
+functions of this file always come back with something that can be sent.
+"""
+import os
+import re
+import sys
+import traceback
+from typing import Any, List, NamedTuple, Optional
+
+from forgesyte.errors import Cancelled, ToolError
+
+from . import wire
+
+WORDS_MAX = 4096
+TRACEBACK_MAX = 16 << 10
+FRAMES_READ = 200
+OWN_FRAMES_MAX = 24  # of the plugin; all others together half as many
+
+_LIBDIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_CONTROLS = {c: f"\\x{c:02x}" for c in [*range(32), 127, *range(128, 160)] if chr(c) not in "\n\t"}
+
+# As plugin_errors.c has it, where the host says the same before a plugin is started.
+PIP_NAMES = {
+    "Crypto": "pycryptodome", "OpenSSL": "pyopenssl", "PIL": "pillow", "attr": "attrs",
+    "bs4": "beautifulsoup4", "cv2": "opencv-python-headless", "dateutil": "python-dateutil",
+    "docx": "python-docx", "dotenv": "python-dotenv", "fitz": "pymupdf", "git": "gitpython",
+    "jwt": "pyjwt", "magic": "python-magic", "serial": "pyserial", "skimage": "scikit-image",
+    "sklearn": "scikit-learn", "usb": "pyusb", "yaml": "pyyaml",
+}
+
+
+class Failure(NamedTuple):
+    kind: int
+    type: str
+    words: str
+    traceback: str = ""
+
+
+class Told(Exception):
+    """Raised by the runtime itself: `type` and words say all, a traceback would add nothing."""
+
+    def __init__(self, type: str, words: str) -> None:
+        super().__init__(words)
+        self.type = type
+
+
+class Failures:
+    def __init__(self, load: wire.Load) -> None:
+        self._own = os.path.join(load.dir, "")
+        self._interpreter = load.interpreter
+
+    def of_load(self, e: BaseException) -> Failure:
+        return self._of_stage(wire.IMPORT, "ImportError", e)
+
+    def of_init(self, e: BaseException) -> Failure:
+        return self._of_stage(wire.EXCEPTION, "InitError", e)
+
+    def of_validate(self, e: BaseException) -> Failure:
+        return self._of_stage(wire.EXCEPTION, "ValidationError", e)
+
+    def of_call(self, e: BaseException) -> Failure:
+        if isinstance(e, ToolError):
+            given = e.type if isinstance(e.type, str) else ""
+            type_ = given if _TYPE.fullmatch(given) else "ToolError"
+            return Failure(wire.DECLARED, type_, _bounded(_str(e) or type_))
+        if isinstance(e, Told):
+            return Failure(wire.EXCEPTION, e.type, _bounded(str(e)))
+        if _is_cancelled(e):
+            return Failure(wire.EXCEPTION, "Cancelled", "the client has left")
+        return Failure(wire.EXCEPTION, _type_name(e), self._words(e), self._traceback(e))
+
+    def _of_stage(self, kind: int, type_: str, e: BaseException) -> Failure:
+        """There `type_` is what the host calls it, so the class's name goes in front."""
+        if isinstance(e, Told):
+            return Failure(kind, type_, _bounded(str(e)))
+        name = "ImportError" if isinstance(e, ImportError) else _type_name(e)
+        return Failure(kind, type_, _bounded(f"{name}: {self._words(e)}"), self._traceback(e))
+
+    # --- words ------------------------------------------------------------------------------------
+
+    def _words(self, e: BaseException) -> str:
+        if isinstance(e, SystemExit):
+            words = f"sys.exit({e.code!r})" if e.code is not None else "sys.exit()"
+        else:
+            words = _str(e) or self._place(e)
+        if isinstance(e, ModuleNotFoundError) and isinstance(e.name, str):
+            words += self._how_to_get(e.name)
+        return _bounded(words)
+
+    def _place(self, e: BaseException) -> str:
+        """For an exception that says nothing (an assert, a KeyboardInterrupt): where it was."""
+        try:
+            frames = traceback.extract_tb(e.__traceback__)
+            own = [f for f in frames if f.filename.startswith(self._own)] or frames
+            return f"in {os.path.basename(own[-1].filename)} line {own[-1].lineno}: {own[-1].line}"
+        except Exception:
+            return type(e).__name__
+
+    def _how_to_get(self, module: str) -> str:
+        top = module.partition(".")[0]
+        if top in getattr(sys, "stdlib_module_names", ()):
+            return (". It belongs to Python's standard library, of which this interpreter has only"
+                    " a part")
+        if top == "app":
+            return (". Of the ForgeSyte server, plugins have app.plugins.base and app.models; what"
+                    " else they import from app they must bring along")
+        if top != module and _is_there(top):
+            return f". The {top} that is installed has no such module"
+        pip = PIP_NAMES.get(top, top)
+        words = f". Install with: pip install {pip}"
+        if _is_system(self._interpreter):
+            return words
+        return f"{words} (for this plugin: {self._interpreter} -m pip install {pip})"
+
+    # --- tracebacks -------------------------------------------------------------------------------
+
+    def _traceback(self, e: BaseException) -> str:
+        try:
+            told = traceback.TracebackException(type(e), e, e.__traceback__, limit=-FRAMES_READ,
+                                                lookup_lines=False)
+            left_out = self._prune(told, set())
+            text = _printable("".join(told.format()))
+        except BaseException:
+            return ""
+        if left_out:
+            text += f"({left_out} frames of libraries left out)\n"
+        if len(text) <= TRACEBACK_MAX // 4:
+            return text
+        data = text.encode("utf-8", "backslashreplace")
+        if len(data) <= TRACEBACK_MAX:
+            return text
+        head, tail = data[:TRACEBACK_MAX // 4], data[-TRACEBACK_MAX * 3 // 4 + 16:]
+        return head.decode("utf-8", "ignore") + "\n  ...\n" + tail.decode("utf-8", "ignore")
+
+    def _prune(self, told: Any, seen: set) -> int:
+        """Leaves the runtime's own frames out, and of a long traceback those of libraries."""
+        if told is None or id(told) in seen:
+            return 0
+        seen.add(id(told))
+        frames = [f for f in told.stack if not _is_runtime(f.filename)]
+        kept = self._choose(frames)
+        told.stack = traceback.StackSummary.from_list(kept)
+        left_out = len(frames) - len(kept)
+        for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
+            left_out += self._prune(other, seen)
+        return left_out
+
+    def _choose(self, frames: List[Any]) -> List[Any]:
+        own = [i for i, f in enumerate(frames) if f.filename.startswith(self._own)]
+        others = [i for i, f in enumerate(frames) if not f.filename.startswith(self._own)]
+        half = OWN_FRAMES_MAX // 2
+        keep = set(own if len(own) <= OWN_FRAMES_MAX else own[:half] + own[-half:])
+        keep.update(others[-half:])
+        return [f for i, f in enumerate(frames) if i in keep]
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+def _str(e: BaseException) -> str:
+    try:
+        return str(e)
+    except BaseException:
+        return f"<a {type(e).__name__} that cannot be printed>"
+
+
+def _type_name(e: BaseException) -> str:
+    """The class's name; of a class whose name is private or no ASCII, its first parent's."""
+    for cls in type(e).__mro__:
+        if _TYPE.fullmatch(cls.__name__):
+            return cls.__name__
+    return "Exception"
+
+
+def _is_cancelled(e: Optional[BaseException]) -> bool:
+    """Also when somebody has made another exception of it on its way out."""
+    for _ in range(10):
+        if e is None or isinstance(e, Cancelled):
+            break
+        e = e.__cause__ or e.__context__
+    return isinstance(e, Cancelled)
+
+
+def _is_runtime(filename: str) -> bool:
+    return filename.startswith(_LIBDIR) or filename.startswith("<frozen importlib")
+
+
+def _is_there(module: str) -> bool:
+    try:
+        import importlib.util
+
+        return module in sys.modules or importlib.util.find_spec(module) is not None
+    except Exception:
+        return False
+
+
+def _is_system(interpreter: str) -> bool:
+    folder, name = os.path.split(interpreter)
+    return folder in ("", "/usr/bin", "/bin") and re.fullmatch(r"(python3?[0-9.]*)?", name) is not None
+
+
+def _printable(text: str) -> str:
+    return text.translate(_CONTROLS)
+
+
+def _bounded(text: str) -> str:
+    text = _printable(text[:WORDS_MAX + 1])
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= WORDS_MAX:
+        return text
+    return data[:WORDS_MAX - 3].decode("utf-8", "ignore") + "…"

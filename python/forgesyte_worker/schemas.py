@@ -1,0 +1,221 @@
+"""schemas.py -- what plugins say about their arguments, as JSON Schema.
+
+Knows: JSON Schema's words, ForgeSyte's short form, Python's signatures.
+May not know: plugins, the wire.   Threads: any.
+
+The short form maps names to types, {"image_bytes": "string", "device": "string?"}, or to schemas,
+{"size": {"type": "integer", "default": 5}}. An argument is required there unless its type ends in
+`?`, it has a default, or the handler can do without it.
+"""
+import copy
+import inspect
+import json
+import typing
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+BYTES_NAMES = ("image_bytes", "frame_bytes")
+PATH_NAMES = ("video_path",)
+_BYTES_FORMATS = ("base64", "binary", "byte")
+_PATH_FORMATS = ("path", "file-path")
+
+_TYPES = {
+    "string": "string", "str": "string", "text": "string",
+    "integer": "integer", "int": "integer",
+    "number": "number", "float": "number", "double": "number",
+    "boolean": "boolean", "bool": "boolean",
+    "array": "array", "list": "array", "tuple": "array",
+    "object": "object", "dict": "object", "json": "object",
+}
+_BYTES_TYPES = ("bytes", "binary", "base64", "image", "file")
+# One of these makes a mapping a JSON Schema; otherwise its keys are names of arguments.
+_SCHEMA_WORDS = ("properties", "$schema", "$ref", "$defs", "definitions", "anyOf", "oneOf", "allOf",
+                 "additionalProperties", "patternProperties")
+
+Schema = Dict[str, Any]
+
+
+def is_json_schema(given: Mapping[str, Any]) -> bool:
+    return given.get("type") == "object" or any(word in given for word in _SCHEMA_WORDS)
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+def of_input(given: Any, signature: Optional[inspect.Signature]) -> Schema:
+    """The schema of a tool's arguments: from what it declares, or from the handler's signature."""
+    if given is None:
+        return _of_signature(signature) if signature else {"type": "object"}
+    if isinstance(given, (list, tuple)):
+        given = {name: "any" for name in given if isinstance(name, str)}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"an input schema is a dict, not a {type(given).__name__}")
+    if is_json_schema(given) or not given:
+        schema = plain(given)
+        schema.setdefault("type", "object")
+    else:
+        schema = _of_short_form(given, signature)
+    mark_bytes(schema)
+    return schema
+
+
+def of_output(given: Any) -> Optional[Schema]:
+    """A JSON Schema, or None: the short form of results is documentation and binds nobody."""
+    if isinstance(given, Mapping) and given and is_json_schema(given):
+        return plain(given)
+    return None
+
+
+def plain(given: Any) -> Any:
+    """A copy of plain JSON. ValueError when there is none."""
+    try:
+        return json.loads(json.dumps(given, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as e:
+        raise ValueError(f"a schema is not JSON: {e}") from None
+
+
+def _of_short_form(given: Mapping[str, Any], signature: Optional[inspect.Signature]) -> Schema:
+    properties, required = {}, []
+    for name, declared in given.items():
+        properties[name], optional = _property(declared)
+        if not optional and _must_be_given(name, signature):
+            required.append(name)
+    schema: Schema = {"type": "object", "properties": properties}
+    if required:
+        schema["required"] = required
+    return schema
+
+
+def _property(declared: Any) -> Tuple[Schema, bool]:
+    if isinstance(declared, str):
+        name = declared.strip()
+        optional = name.endswith("?")
+        return _of_type_name(name.rstrip("?").strip().lower()), optional
+    if isinstance(declared, Mapping):
+        schema = plain(declared)
+        optional = "default" in schema or schema.pop("optional", False) is True
+        if schema.pop("required", None) is False:
+            optional = True
+        name = schema.get("type")
+        if isinstance(name, str) and name not in _TYPES.values():
+            optional = optional or name.endswith("?")
+            del schema["type"]
+            schema = {**_of_type_name(name.rstrip("?").lower()), **schema}
+        for short, word in (("min", "minimum"), ("max", "maximum")):
+            if isinstance(schema.get(short), (int, float)):
+                schema[word] = schema.pop(short)
+        return schema, optional
+    return {}, False
+
+
+def _of_type_name(name: str) -> Schema:
+    if name in _BYTES_TYPES:
+        return {"type": "string", "contentEncoding": "base64"}
+    return {"type": _TYPES[name]} if name in _TYPES else {}
+
+
+def _must_be_given(name: str, signature: Optional[inspect.Signature]) -> bool:
+    if signature is None:
+        return True
+    parameter = signature.parameters.get(name)
+    if parameter is not None:
+        return parameter.default is inspect.Parameter.empty
+    return takes_any(signature)
+
+
+def takes_any(signature: inspect.Signature) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+
+# --- bytes ----------------------------------------------------------------------------------------
+
+
+def mark_bytes(schema: Schema) -> None:
+    """Arguments that arrive as bytes get the one spelling that the host knows."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return
+    for name, declared in properties.items():
+        if isinstance(declared, dict) and _is_bytes(name, declared):
+            kept = {k: declared[k] for k in ("title", "description", "contentMediaType", "x-path")
+                    if k in declared}
+            properties[name] = {"type": "string", "contentEncoding": "base64", **kept}
+
+
+def _is_bytes(name: str, declared: Schema) -> bool:
+    if name.lower().endswith(("base64", "b64")):
+        return False  # such a plugin decodes the text itself
+    options = declared.get("anyOf") or [declared]
+    for option in options if isinstance(options, list) else ():
+        if not isinstance(option, dict) or option.get("type", "string") != "string":
+            continue
+        if (option.get("contentEncoding") == "base64" or option.get("format") in _BYTES_FORMATS
+                or option.get("format") in _PATH_FORMATS
+                or name in BYTES_NAMES or name in PATH_NAMES):
+            return True
+    return False
+
+
+def bytes_names(schema: Schema) -> List[str]:
+    return [name for name, declared in (schema.get("properties") or {}).items()
+            if isinstance(declared, dict) and declared.get("contentEncoding") == "base64"]
+
+
+def path_names(given: Any) -> List[str]:
+    """Of a declaration as the plugin gave it: the arguments that want a file's path."""
+    if not isinstance(given, Mapping):
+        return list(PATH_NAMES)
+    properties = given.get("properties") if is_json_schema(given) else given
+    if not isinstance(properties, Mapping):
+        return list(PATH_NAMES)
+    return [*PATH_NAMES, *(name for name, declared in properties.items()
+                           if isinstance(declared, Mapping)
+                           and declared.get("format") in _PATH_FORMATS)]
+
+
+# --- signatures -----------------------------------------------------------------------------------
+
+_ANNOTATIONS = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array",
+                dict: "object", tuple: "array"}
+
+
+def _of_signature(signature: inspect.Signature) -> Schema:
+    properties, required = {}, []
+    for name, p in signature.parameters.items():
+        if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) or name == "progress_callback":
+            continue
+        properties[name] = _of_annotation(p.annotation)
+        if p.default is p.empty:
+            required.append(name)
+        elif isinstance(p.default, (str, int, float, bool)):
+            properties[name]["default"] = copy.copy(p.default)
+    schema: Schema = {"type": "object", "properties": properties}
+    if required:
+        schema["required"] = required
+    mark_bytes(schema)
+    return schema
+
+
+def _of_annotation(annotation: Any) -> Schema:
+    if isinstance(annotation, str):  # from __future__ import annotations
+        return _of_annotation_text(annotation)
+    if annotation in (bytes, bytearray, memoryview):
+        return {"type": "string", "contentEncoding": "base64"}
+    if inspect.isclass(annotation) and annotation in _ANNOTATIONS:
+        return {"type": _ANNOTATIONS[annotation]}
+    origin = typing.get_origin(annotation)
+    if origin in _ANNOTATIONS:
+        return {"type": _ANNOTATIONS[origin]}
+    options = [a for a in typing.get_args(annotation) if a is not type(None)]
+    if origin is not None and len(options) == 1 and len(typing.get_args(annotation)) == 2:
+        found = _of_annotation(options[0])  # Optional[...]
+        if "contentEncoding" not in found and "type" in found:
+            found["type"] = [found["type"], "null"]
+        return found
+    return {}
+
+
+def _of_annotation_text(text: str) -> Schema:
+    names = {"str": str, "int": int, "float": float, "bool": bool, "bytes": bytes, "list": list,
+             "dict": dict, "List": list, "Dict": dict}
+    text = text.strip()
+    return _of_annotation(names[text]) if text in names else {}

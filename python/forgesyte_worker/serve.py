@@ -1,0 +1,163 @@
+"""serve.py -- the life of a plugin in its box: one request after the other, until SHUTDOWN.
+
+Knows: requests, which of them are in order when, and which module does what.
+May not know: layouts, JSON, tracebacks.   Threads: the main one.   Owns: the plugin.
+
+Nothing that a plugin raises ends the loop, BaseException included: it becomes the ERROR that
+answers the request. What the host sends wrongly does end it, as in the native worker.
+"""
+import base64
+import os
+import socket
+import struct
+import sys
+import traceback
+from typing import Any, Callable, Dict, Optional, Tuple
+
+import forgesyte._host
+
+from . import bridge, failures, loading, streams, wire
+from .arguments import Arguments
+from .channel import EXIT_PROTOCOL, Channel, give_up
+from .convert import encode_result
+from .coroutines import Coroutines
+from .toolbox import Toolbox
+
+WIRE_FD = 3
+_STATE = struct.Struct("<IQIIQ")  # generation, call id, next seq to and from the host, max_output
+
+LOADED, READY = range(2)  # stages: which requests are in order
+
+
+class Worker:
+    def __init__(self, channel: Channel, load: wire.Load, max_output: int) -> None:
+        self.channel = channel
+        self.load = load
+        self.max_output = max_output
+        self.stage: Optional[int] = None
+        self.factory: Callable[[], Any] = object
+        self.plugin: Any = None
+        self.toolbox: Optional[Toolbox] = None
+        self.coroutines = Coroutines()
+        self.failures = failures.Failures(load)
+
+    # --- one function a request -------------------------------------------------------------------
+
+    def on_load(self) -> None:
+        try:
+            self.factory = loading.load(self.load.dir, self.load.entrypoint)
+        except BaseException as e:
+            self.answer_failure(self.failures.of_load(e))
+            return
+        self.stage = LOADED
+        self.answer(wire.READY)
+
+    def on_init(self, _source: wire.Source) -> None:
+        try:
+            self.plugin = self.factory()
+            self.call_hook("on_load")
+            self.toolbox = Toolbox(self.plugin, self.load.plugin)
+            meta = self.toolbox.meta()
+        except BaseException as e:
+            self.answer_failure(self.failures.of_init(e))
+            return
+        self.stage = READY
+        self.channel.send(wire.META, wire.encode_meta(meta))
+        self.answer(wire.READY)
+
+    def on_validate(self, _source: wire.Source) -> None:
+        try:
+            verdict = self.call_hook("validate")
+            loading.check_verdict(verdict)
+        except BaseException as e:
+            self.answer_failure(self.failures.of_validate(e))
+            return
+        self.answer(wire.READY)
+
+    def on_call(self, source: wire.Source) -> None:
+        call = wire.decode_call(source)
+        try:
+            pieces = self.run(call)
+        except BaseException as e:
+            self.answer_failure(self.failures.of_call(e))
+            return
+        self.answer(wire.RESULT, pieces)
+
+    def run(self, call: wire.Call) -> Any:
+        tool = self.toolbox.find(call.tool)
+        with Arguments(call, tool) as arguments:
+            result = self.channel.interruptible(
+                lambda: self.coroutines.finish(tool.run(arguments.values, self.channel.progress)),
+                self.coroutines.interrupt)
+            return encode_result(result, self.max_output)
+
+    def call_hook(self, name: str) -> Any:
+        hook = getattr(self.plugin, name, None)
+        return self.coroutines.finish(hook()) if callable(hook) else None
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    def answer(self, kind: int, pieces: Any = ()) -> None:
+        streams.flush()
+        self.channel.answer(kind, pieces)
+
+    def answer_failure(self, failure: failures.Failure) -> None:
+        self.answer(wire.ERROR, wire.encode_error(*failure))
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def next_request(self) -> Tuple[int, wire.Source]:
+        while True:
+            try:
+                return self.channel.next_request()
+            except Exception:
+                # A timer or signal handler of the plugin's went off between two calls.
+                traceback.print_exc()
+
+    def serve(self) -> int:
+        rules: Dict[int, Tuple[int, Callable[[wire.Source], None]]] = {
+            wire.INIT: (LOADED, self.on_init),
+            wire.VALIDATE: (READY, self.on_validate),
+            wire.CALL: (READY, self.on_call),
+        }
+        self.on_load()
+        while True:
+            kind, source = self.next_request()
+            if kind == wire.SHUTDOWN:
+                break
+            stage, handle = rules.get(kind, (None, None))
+            if handle is None or stage != self.stage:
+                give_up(EXIT_PROTOCOL, "a request of the host is out of turn")
+            try:
+                handle(source)
+            except wire.WireError as e:
+                give_up(EXIT_PROTOCOL, str(e))
+        return self.shut_down()
+
+    def shut_down(self) -> int:
+        """An on_unload that fails is a matter for the log."""
+        if self.stage == READY:
+            try:
+                self.call_hook("on_unload")
+            except BaseException:
+                traceback.print_exc()
+        self.coroutines.close()
+        streams.flush()
+        return 0
+
+
+def main(state: str) -> int:
+    """`state` is what forgesyte-worker has left of the conversation: docs/PROTOCOL.md."""
+    try:
+        data = base64.b64decode(state, validate=True)
+        generation, call_id, send_seq, receive_seq, max_output = _STATE.unpack_from(data)
+        load = wire.decode_load(wire.Source(data[_STATE.size:]))
+    except (ValueError, struct.error, wire.WireError) as e:
+        give_up(EXIT_PROTOCOL, f"LOAD: {e}")
+    os.set_inheritable(WIRE_FD, False)
+    sock = socket.socket(fileno=WIRE_FD)
+    channel = Channel(sock, generation, call_id, send_seq, receive_seq, wire.LOAD)
+    streams.set_up()
+    forgesyte._host.current = bridge.Host(channel, load)
+    sys.argv[0] = load.entrypoint
+    return Worker(channel, load, max_output).serve()

@@ -1,0 +1,34 @@
+"""streams.py -- stdout, stderr and logging as a plugin finds them: lines of its log.
+
+Knows: Python's standard streams.   May not know: the wire.
+
+print() and logging end up in the two pipes of the plugin's log, each line when it is written. A
+process that dies of a signal says in which Python line (faulthandler): its last words.
+"""
+import faulthandler
+import logging
+import sys
+
+
+def set_up() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    if sys.stderr is None:
+        return
+    faulthandler.enable()
+    # For plugins that set up no logging of their own. No handler is added to the root logger, so
+    # that their logging.basicConfig() still works.
+    last = logging.StreamHandler(sys.stderr)
+    last.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.lastResort = last
+    logging.getLogger().setLevel(logging.INFO)
+
+
+def flush() -> None:
+    """What was printed in a call is in the log before its answer is out."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # closed or replaced by the plugin
+            pass

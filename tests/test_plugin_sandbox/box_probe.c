@@ -134,10 +134,10 @@ static void do_eat_in_child(const char *arg)
                 touch(mmap(NULL, strtoull(arg, NULL, 10), PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
                       strtoull(arg, NULL, 10));
-                _exit(0);
+                pause();
         }
-        wait(NULL);
-        pause();
+        for (;;)
+                pause();
 }
 
 /* ---- processes

@@ -104,17 +104,22 @@ void test_box_stop(struct test_box *t)
         t->sandbox = NULL;
 }
 
-void test_box_done(struct test_box *t)
+void test_box_remove_dir(const char *dir)
 {
         char path[128];
 
+        snprintf(path, sizeof path, "%s/file", dir);
+        unlink(path);
+        rmdir(dir);
+}
+
+void test_box_done(struct test_box *t)
+{
         test_box_stop(t);
         sandbox_runner_free(t->runner);
         t->runner = NULL;
         sandbox_policy_done(&t->policy);
-        snprintf(path, sizeof path, "%s/file", t->dir);
-        unlink(path);
-        rmdir(t->dir);
+        test_box_remove_dir(t->dir);
 }
 
 /* ---- talking

@@ -32,6 +32,8 @@ void test_box_open(struct test_box *t, const char *fake_missing);
 /* Frees the box only / everything. */
 void test_box_stop(struct test_box *t);
 void test_box_done(struct test_box *t);
+/* The plugin's folder of a host that is no more. */
+void test_box_remove_dir(const char *dir);
 
 void test_box_send(struct test_box *t, const char *command);
 /* Sends and returns the line that comes back; fails the test when none does. */

@@ -259,18 +259,24 @@ static void test_a_fork_bomb_is_held_without_cgroups(void **state)
         bomb("cgroup");
 }
 
+struct host_news {
+        pid_t worker;
+        char dir[64];
+};
+
 /* What the test's own child does: it is a host, and its worker has been told `command`. */
 static void __attribute__((noreturn)) be_host(const char *fake_missing, const char *command, int fd)
 {
+        struct host_news news;
         struct test_box t;
-        pid_t worker;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed must not leave a host behind */
         test_box_open(&t, fake_missing);
         (void)test_box_ask(&t, "fork 10");
-        worker = sandbox_pid(t.sandbox);
+        news.worker = sandbox_pid(t.sandbox);
+        memcpy(news.dir, t.dir, sizeof news.dir);
         test_box_send(&t, command);
-        (void)!write(fd, &worker, sizeof worker);
+        (void)!write(fd, &news, sizeof news);
         for (;;)
                 pause();
 }
@@ -278,6 +284,7 @@ static void __attribute__((noreturn)) be_host(const char *fake_missing, const ch
 /* A host that is killed takes its boxes along, whatever they have become. */
 static void host_is_killed(const char *fake_missing, const char *command)
 {
+        struct host_news news;
         pid_t pids[64], host;
         char name[65];
         int ready[2];
@@ -288,7 +295,8 @@ static void host_is_killed(const char *fake_missing, const char *command)
         if (host == 0)
                 be_host(fake_missing, command, ready[1]);
         close(ready[1]);
-        assert_int_equal(read(ready[0], &pids[0], sizeof pids[0]), sizeof pids[0]);
+        assert_int_equal(read(ready[0], &news, sizeof news), sizeof news);
+        pids[0] = news.worker;
         snprintf(name, sizeof name, "probe-%d", host);
         n = test_box_named(name, pids + 1, ARRAY_LEN(pids) - 1) + 1;
         if (strstr(command, "exec")) /* on its way there it looks like a zombie for a moment */
@@ -297,6 +305,7 @@ static void host_is_killed(const char *fake_missing, const char *command)
         assert_int_equal(kill(host, SIGKILL), 0);
         assert_int_equal(waitpid(host, NULL, 0), host);
         test_box_wait_gone(pids, n);
+        test_box_remove_dir(news.dir);
         close(ready[0]);
 }
 

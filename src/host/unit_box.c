@@ -103,6 +103,7 @@ int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err
         int r;
 
         sandbox_policy_init(&policy);
+        policy.may_fork = probe; /* nvidia-smi, and the interpreter that knows its packages */
         r = fill_policy(u, &policy);
         if (r < 0)
                 return err_set_errno(e, r, "describe the box of %s", u->name);

@@ -28,7 +28,9 @@ struct sandbox_policy {
         unsigned nofile;
         uint64_t tmp_bytes; /* of the private /tmp and /dev/shm, each */
         bool network;
-        bool gpu; /* the GPU's device nodes and libraries */
+        bool gpu;      /* the GPU's device nodes and libraries */
+        bool may_fork; /* processes even without a pid namespace: only for the host's own probe,
+                          which sees to it that none outlives it */
         enum isolation_level min_level;
         struct sandbox_bind *binds;
         size_t n_binds;

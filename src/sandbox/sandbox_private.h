@@ -12,7 +12,7 @@
 
 #define SANDBOX_SLOTS     1024
 #define SANDBOX_UID_FIRST 0x70000000u
-#define SANDBOX_VARIANTS  8 /* of the filter: network, gpu, sockets */
+#define SANDBOX_VARIANTS  16 /* of the filter: network, gpu, sockets, forks */
 
 struct filter {
         void *code;

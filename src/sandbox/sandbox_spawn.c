@@ -78,8 +78,8 @@ static bool may_make_unix_sockets(const struct sandbox_runner *r, const struct s
                (!p->network || r->machine.landlock_abi >= 6);
 }
 
-static int get_filter(struct sandbox_runner *r, const struct plan *plan, const struct filter **ret,
-                      struct err *e)
+static int get_filter(struct sandbox_runner *r, const struct plan *plan, bool may_fork,
+                      const struct filter **ret, struct err *e)
 {
         const struct seccomp_variant v = {
             .own_pids = plan->namespaces & ISOLATION_NS_PID,
@@ -87,8 +87,9 @@ static int get_filter(struct sandbox_runner *r, const struct plan *plan, const s
             .network = plan->network,
             .unix_sockets = plan->unix_sockets,
             .gpu = plan->gpu,
+            .may_fork = may_fork,
         };
-        struct filter *f = &r->filters[v.network + 2 * v.unix_sockets + 4 * v.gpu];
+        struct filter *f = &r->filters[v.network + 2 * v.unix_sockets + 4 * v.gpu + 8 * v.may_fork];
 
         *ret = f;
         return f->code ? 0 : seccomp_program_compile(&v, &f->code, &f->size, e);
@@ -137,7 +138,7 @@ static int make_plan(struct sandbox *s, const struct sandbox_policy *p, struct s
             .binds = p->binds,
             .n_binds = p->n_binds,
         };
-        int code = m->seccomp ? get_filter(r, &plan, &filter, e) : 0;
+        int code = m->seccomp ? get_filter(r, &plan, p->may_fork && !own_pids, &filter, e) : 0;
 
         if (code < 0)
                 return code;

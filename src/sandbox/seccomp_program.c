@@ -5,6 +5,8 @@
 #include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -67,7 +69,7 @@ static void add_row(struct build *b, const char *name, enum row_when when)
                 allow(b, name);
                 break;
         case OWN_PIDS:
-                if (b->v->own_pids)
+                if (b->v->own_pids || (b->v->may_fork && strstr(name, "fork")))
                         allow(b, name);
                 break;
         case OWN_TREE:
@@ -93,7 +95,7 @@ static void add_clone(struct build *b)
 {
         const uint32_t spaces = 0x7e020080; /* CLONE_NEW* of all kinds, NEWTIME too */
 
-        if (b->v->own_pids)
+        if (b->v->own_pids || b->v->may_fork)
                 allow_int(b, "clone", 0, spaces, 0);
         else
                 allow_int(b, "clone", 0, spaces | CLONE_THREAD, CLONE_THREAD);
@@ -147,6 +149,10 @@ static void add_self(struct build *b)
                 allow_int(b, "prctl", 0, UINT32_MAX, PR_SET_PDEATHSIG);
                 allow_int(b, "prctl", 0, UINT32_MAX, PR_SET_CHILD_SUBREAPER);
         }
+        if (b->v->may_fork) /* ends its children with it */
+                add(b, SCMP_ACT_ALLOW, "prctl", 2,
+                    (struct scmp_arg_cmp[]){LOW32(0, UINT32_MAX, PR_SET_PDEATHSIG),
+                                            LOW32(1, UINT32_MAX, SIGKILL)});
         allow_int(b, "prlimit64", 0, UINT32_MAX, 0);            /* itself */
         allow_int(b, "personality", 0, UINT32_MAX, UINT32_MAX); /* only asks */
         allow_int(b, "mknod", 1, S_IFMT, S_IFIFO);

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,27 +17,47 @@
 /* How often a child that closed its stdout, or whose grandchild keeps it open, is looked at. */
 #define TICK_MS 20
 
-/* 0 or an errno. The child leads a process group, so that its own children can be ended with it. */
-static int spawn(const char *path, const char *const *argv, int out, pid_t *ret)
+/* Becomes the program; the errno of what failed goes into `report`, which a success closes. */
+static _Noreturn void become(const char *path, const char *const *argv, int out, int report)
 {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attr;
         int r;
 
-        r = posix_spawn_file_actions_init(&actions);
-        if (r)
-                return r;
-        r = posix_spawnattr_init(&attr);
-        if (r == 0) {
-                posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-                r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-                if (r == 0)
-                        r = posix_spawn(ret, path, &actions, &attr, (char *const *)(uintptr_t)argv,
-                                        environ);
-                posix_spawnattr_destroy(&attr);
-        }
-        posix_spawn_file_actions_destroy(&actions);
-        return r;
+        /* A group of its own, so that its children can be ended with it; and where the box permits
+         * no signals, it at least ends with the probe. */
+        setpgid(0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (dup2(out, STDOUT_FILENO) >= 0)
+                execve(path, (char *const *)(uintptr_t)argv, environ);
+        r = errno;
+        if (write(report, &r, sizeof r) != (ssize_t)sizeof r)
+                _exit(126);
+        _exit(127);
+}
+
+/* 0 or an errno. */
+static int spawn(const char *path, const char *const *argv, int out, pid_t *ret)
+{
+        scoped(fd) int in = -1;
+        scoped(fd) int report = -1;
+        int ends[2], failed = 0;
+        ssize_t n;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return errno;
+        in = ends[0];
+        report = ends[1];
+        *ret = fork();
+        if (*ret < 0)
+                return errno;
+        if (*ret == 0)
+                become(path, argv, out, report);
+        report = fd_close(report);
+        do {
+                n = read(in, &failed, sizeof failed);
+        } while (n < 0 && errno == EINTR);
+        if (n == (ssize_t)sizeof failed)
+                waitpid(*ret, NULL, 0);
+        return n == (ssize_t)sizeof failed ? failed : 0;
 }
 
 /* Takes what is there; false at its end. */
@@ -74,10 +94,10 @@ static void await(pid_t pid, int out, int64_t deadline, struct probe_exec *x)
                         break;
                 if (clock_mono_ns() < deadline && r == 0)
                         continue;
-                kill(-pid, SIGKILL);
-                kill(pid, SIGKILL);
                 x->end = PROBE_EXEC_TIMED_OUT;
-                waitpid(pid, &status, 0);
+                kill(-pid, SIGKILL);
+                if (kill(pid, SIGKILL) == 0) /* else it goes when the probe goes */
+                        waitpid(pid, &status, 0);
                 return;
         }
         if (open)
@@ -91,7 +111,7 @@ void probe_exec_run(const char *path, const char *const *argv, int seconds, stru
         scoped(fd) int in = -1;
         scoped(fd) int out = -1;
         int ends[2];
-        pid_t pid;
+        pid_t pid = -1;
         int r;
 
         *ret = (struct probe_exec){.end = PROBE_EXEC_NOT_STARTED};

@@ -46,6 +46,11 @@ class MissingDependencies(HostCase):
     def test_a_package_that_is_there_is_no_matter(self):
         self.assertEqual(self.load(dependencies=["json"])["state"], "INITIALIZED")
 
+    def test_programs_are_asked_where_a_container_denies_namespaces_too(self):
+        self.plugin("needy", like="stages", dependencies={"packages": ["json", "no_such_package_7"]})
+        self.host = self.serve(env={"FORGESYTE_FAKE_MISSING": "userns,root"})
+        self.assertEqual(self.host.health("needy")["reason"], package_text("no_such_package_7"))
+
     def test_a_missing_library_is_named(self):
         self.assert_unavailable(self.load(dependencies={"libraries": ["libnosuch.so.7"]}),
                                 "libnosuch.so.7")

@@ -218,13 +218,11 @@ def report(tally):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--all", action="store_true", help="the long tests too")
+    parser.add_argument("--all", action="store_true", help="every test under ThreadSanitizer too")
     parser.add_argument("--stage", action="append", choices=[s.name for s in STAGES] + ["sources"])
     parser.add_argument("-j", type=int, default=max(2, os.cpu_count() or 2))
     options = parser.parse_args()
     wanted = options.stage or [stage.name for stage in STAGES] + ["sources"]
-    if options.all:
-        os.environ["FORGESYTE_TEST_ALL"] = "1"
     tally = Tally()
     for stage in STAGES:
         if stage.name in wanted and compile_stage(tally, stage):

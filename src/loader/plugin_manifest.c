@@ -115,23 +115,39 @@ static int parse_restart(const struct manifest_at *at, void *into)
         return r;
 }
 
-/* docs/MANIFEST.md has them in this order. */
+/* Only looked at: it becomes the description when there is no other. */
+static int parse_title(const struct manifest_at *at, unused_param void *into)
+{
+        scoped(free) char *title = NULL;
+
+        return manifest_read_text(at, manifest_rule_description, &title);
+}
+
+/* Mean the same in both forms. docs/MANIFEST.md has them in this order. */
+#define SHARED_KEYS                                                                                \
+        {"version", true, parse_version}, {"description", false, parse_description},               \
+            {"runtime", false, parse_runtime}, {"entrypoint", true, parse_entrypoint},             \
+            {"python", false, parse_python}, {"requires_gpu", false, parse_requires_gpu},          \
+            {"dependencies", false, manifest_parse_dependencies},                                  \
+            {"models", false, manifest_parse_models}, {"limits", false, manifest_parse_limits},    \
+            {"on_error", false, parse_on_error}, {"restart", false, parse_restart},                \
+            {"permissions", false, manifest_parse_permissions},                                    \
+        {                                                                                          \
+                "env", false, manifest_parse_env                                                   \
+        }
+
 static const struct manifest_key keys[] = {
     {"name", true, parse_name},
-    {"version", true, parse_version},
-    {"description", false, parse_description},
-    {"runtime", false, parse_runtime},
-    {"entrypoint", true, parse_entrypoint},
-    {"python", false, parse_python},
-    {"requires_gpu", false, parse_requires_gpu},
-    {"dependencies", false, manifest_parse_dependencies},
-    {"models", false, manifest_parse_models},
-    {"limits", false, manifest_parse_limits},
-    {"on_error", false, parse_on_error},
-    {"restart", false, parse_restart},
-    {"permissions", false, manifest_parse_permissions},
-    {"env", false, manifest_parse_env},
+    SHARED_KEYS,
     {"tools", false, manifest_parse_tools},
+};
+
+/* ForgeSyte's own form, known by its "id". */
+static const struct manifest_key form_keys[] = {
+    {"id", true, manifest_form_parse_id},
+    {"name", false, parse_title},
+    SHARED_KEYS,
+    {"tools", false, manifest_form_parse_tools},
 };
 
 /* --- what follows from several keys --- */
@@ -152,28 +168,66 @@ static int runtime_by_suffix(const char *entrypoint)
         return -1;
 }
 
-static int settle_runtime(const struct manifest_at *root, struct plugin_manifest *m)
+/* package.module or module:Class, which no file would be called. */
+static bool is_dotted_module(const char *entrypoint)
+{
+        return strpbrk(entrypoint, ".:") && !manifest_rule_entry_module(entrypoint);
+}
+
+/* The runtime when the manifest does not say: -1 when nothing tells. */
+static int implied_runtime(const struct plugin_manifest *m, bool form)
 {
         int by_suffix = runtime_by_suffix(m->entrypoint);
-        struct manifest_at entrypoint = manifest_member(root, "entrypoint", NULL);
 
-        if (!json_object_get(m->raw, "runtime")) {
-                if (by_suffix < 0)
-                        return manifest_complain(&entrypoint,
-                                                 "ends neither in .so nor in .py: say which "
-                                                 "\"runtime\" it has, \"native\" or \"python\"");
-                m->runtime = (enum plugin_runtime)by_suffix;
-                return 0;
-        }
+        if (by_suffix >= 0)
+                return by_suffix;
+        return form || is_dotted_module(m->entrypoint) ? PLUGIN_RUNTIME_PYTHON : -1;
+}
+
+static int check_entrypoint(const struct manifest_at *entrypoint, const struct plugin_manifest *m)
+{
+        int by_suffix = runtime_by_suffix(m->entrypoint);
+        const char *wrong;
+
         if (by_suffix >= 0 && by_suffix != (int)m->runtime)
-                return manifest_complain(&entrypoint, "ends in %s, but \"runtime\" is \"%s\"",
+                return manifest_complain(entrypoint, "ends in %s, but \"runtime\" is \"%s\"",
                                          runtime_suffixes[by_suffix], runtime_names[m->runtime]);
-        if (m->runtime == PLUGIN_RUNTIME_PYTHON && by_suffix < 0 &&
-            manifest_rule_module(m->entrypoint))
+        if (by_suffix >= 0 || m->runtime != PLUGIN_RUNTIME_PYTHON)
+                return 0;
+        wrong = manifest_rule_entry_module(m->entrypoint);
+        return wrong ? manifest_complain(entrypoint, "must be %s", wrong) : 0;
+}
+
+static int settle_runtime(const struct manifest_at *root, struct plugin_manifest *m, bool form)
+{
+        struct manifest_at entrypoint = manifest_member(root, "entrypoint", NULL);
+        struct manifest_at runtime = manifest_member(root, "runtime", NULL);
+        bool given = json_object_get(m->raw, "runtime") != NULL;
+        int implied = given ? (int)m->runtime : implied_runtime(m, form);
+
+        if (implied < 0)
                 return manifest_complain(&entrypoint,
-                                         "must be a file that ends in .py, or a module's name "
-                                         "as in \"import package.module\"");
-        return 0;
+                                         "ends neither in .so nor in .py: say which "
+                                         "\"runtime\" it has, \"native\" or \"python\"");
+        m->runtime = (enum plugin_runtime)implied;
+        if (form && m->runtime != PLUGIN_RUNTIME_PYTHON)
+                return manifest_complain(given ? &runtime : &entrypoint,
+                                         "a manifest with an \"id\" is of ForgeSyte's own form, "
+                                         "which is for Python plugins");
+        return check_entrypoint(&entrypoint, m);
+}
+
+/* A title is better than no words; other texts stay. */
+static int settle_description(const struct manifest_at *root, struct plugin_manifest *m, bool form)
+{
+        const json_t *title = form ? json_object_get(m->raw, "name") : NULL;
+        struct manifest_at name = manifest_member(root, "name", title);
+
+        if (title && (!m->description || !*m->description))
+                return manifest_read_text(&name, NULL, &m->description);
+        if (!m->description)
+                m->description = mem_dup0("", 0);
+        return m->description ? 0 : manifest_no_memory(root);
 }
 
 /* An empty list in place of one that was not given. */
@@ -188,9 +242,18 @@ static int settle_lists(const struct manifest_at *root, struct plugin_manifest *
                 if (!*lists[i])
                         return manifest_no_memory(root);
         }
-        if (!m->description)
-                m->description = mem_dup0("", 0);
-        return m->description ? 0 : manifest_no_memory(root);
+        return 0;
+}
+
+static int settle(const struct manifest_at *root, struct plugin_manifest *m, bool form)
+{
+        int r = settle_runtime(root, m, form);
+
+        if (r == 0)
+                r = settle_lists(root, m);
+        if (r == 0)
+                r = settle_description(root, m, form);
+        return r < 0 ? r : manifest_tools_find_files(root, m->runtime, m->tools, m->n_tools);
 }
 
 int plugin_manifest_parse(const char *text, size_t n, struct plugin_manifest **ret, struct err *e)
@@ -198,6 +261,7 @@ int plugin_manifest_parse(const char *text, size_t n, struct plugin_manifest **r
         const struct manifest_source source = {text, n, e};
         struct manifest_at root = {.source = &source};
         scoped(plugin_manifest_free) struct plugin_manifest *m = calloc(1, sizeof *m);
+        bool form;
         int r;
 
         if (!m)
@@ -209,11 +273,11 @@ int plugin_manifest_parse(const char *text, size_t n, struct plugin_manifest **r
                 return r == -EBADMSG ? -EINVAL : r;
         root.value = m->raw;
         manifest_limits_default(&m->limits);
-        r = manifest_read_object(&root, keys, ARRAY_LEN(keys), m);
+        form = json_object_get(m->raw, "id") != NULL;
+        r = form ? manifest_read_open_object(&root, form_keys, ARRAY_LEN(form_keys), m)
+                 : manifest_read_object(&root, keys, ARRAY_LEN(keys), m);
         if (r == 0)
-                r = settle_runtime(&root, m);
-        if (r == 0)
-                r = settle_lists(&root, m);
+                r = settle(&root, m, form);
         if (r < 0)
                 return r;
         *ret = take_ptr(m);

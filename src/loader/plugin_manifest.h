@@ -30,6 +30,7 @@ struct manifest_tool {
         json_t *input_schema, *output_schema; /* NULL when not given */
         struct json_schema *input, *output;   /* compiled; a bytes argument is any string in it */
         char **bytes_args;                    /* names of its bytes arguments, NULL-terminated */
+        char **file_args; /* names of texts that an uploaded file may stand for (Python) */
 };
 
 struct plugin_limits {
@@ -57,8 +58,9 @@ struct plugin_manifest {
         json_t *raw; /* as it was written, for GET .../manifest */
 };
 
-/* Parses text[0..n). -EINVAL with words that name line and key: `line 7: limits.timeout_seconds:
- * must be a number above 0`; an unknown key names the nearest known one. */
+/* Parses text[0..n), of our form or of ForgeSyte's (docs/MANIFEST.md has both). -EINVAL with words
+ * that name line and key: `line 7: limits.timeout_seconds: must be a number above 0`; an unknown
+ * key names the nearest known one. */
 int plugin_manifest_parse(const char *text, size_t n, struct plugin_manifest **ret,
                           struct err *e) must_check;
 /* Reads and parses DIR/manifest.json; errors begin with "manifest.json: ". */

@@ -189,16 +189,16 @@ static int complain_unknown(const struct manifest_at *at, const struct manifest_
 }
 
 static int read_member(const struct manifest_at *at, const struct manifest_key *keys, size_t n_keys,
-                       void *into)
+                       bool open, void *into)
 {
         for (size_t i = 0; i < n_keys; i++)
                 if (strcmp(keys[i].name, at->key) == 0)
                         return keys[i].parse(at, into);
-        return complain_unknown(at, keys, n_keys);
+        return open ? 0 : complain_unknown(at, keys, n_keys);
 }
 
-int manifest_read_object(const struct manifest_at *at, const struct manifest_key *keys,
-                         size_t n_keys, void *into)
+static int read_members(const struct manifest_at *at, const struct manifest_key *keys,
+                        size_t n_keys, bool open, void *into)
 {
         json_t *value;
         const char *key;
@@ -209,7 +209,7 @@ int manifest_read_object(const struct manifest_at *at, const struct manifest_key
         json_object_foreach ((json_t *)at->value, key, value) {
                 struct manifest_at member = manifest_member(at, key, value);
 
-                r = read_member(&member, keys, n_keys, into);
+                r = read_member(&member, keys, n_keys, open, into);
                 if (r < 0)
                         return r;
         }
@@ -220,6 +220,18 @@ int manifest_read_object(const struct manifest_at *at, const struct manifest_key
                         return manifest_complain(&member, "is missing");
         }
         return 0;
+}
+
+int manifest_read_object(const struct manifest_at *at, const struct manifest_key *keys,
+                         size_t n_keys, void *into)
+{
+        return read_members(at, keys, n_keys, false, into);
+}
+
+int manifest_read_open_object(const struct manifest_at *at, const struct manifest_key *keys,
+                              size_t n_keys, void *into)
+{
+        return read_members(at, keys, n_keys, true, into);
 }
 
 int manifest_read_bool(const struct manifest_at *at, bool *ret)

@@ -58,6 +58,9 @@ struct manifest_at manifest_item(const struct manifest_at *at, size_t index);
  * are complaints. Each read_* returns 0, -EINVAL after a complaint, or -ENOMEM. */
 int manifest_read_object(const struct manifest_at *at, const struct manifest_key *keys,
                          size_t n_keys, void *into) must_check;
+/* The same for an object whose further members are somebody else's: they are passed over. */
+int manifest_read_open_object(const struct manifest_at *at, const struct manifest_key *keys,
+                              size_t n_keys, void *into) must_check;
 int manifest_read_bool(const struct manifest_at *at, bool *ret) must_check;
 /* Above 0 and at most max. */
 int manifest_read_number(const struct manifest_at *at, double max, double *ret) must_check;

@@ -124,16 +124,36 @@ const char *manifest_rule_python(const char *text)
         return strchr(text, '/') ? manifest_rule_path(text) : manifest_rule_file_name(text);
 }
 
-const char *manifest_rule_module(const char *text)
+/* What follows the identifiers with dots between at the start of text; NULL: there are none. */
+static const char *behind_module(const char *text)
 {
-        const char *p = text;
         size_t n;
 
-        while ((n = identifier_length(p)) > 0 && p[n] == '.')
-                p += n + 1;
-        return n > 0 && p[n] == '\0' && strlen(text) <= NAME_MAX_BYTES
+        while ((n = identifier_length(text)) > 0 && text[n] == '.')
+                text += n + 1;
+        return n > 0 ? text + n : NULL;
+}
+
+const char *manifest_rule_module(const char *text)
+{
+        const char *rest = behind_module(text);
+
+        return rest && *rest == '\0' && strlen(text) <= NAME_MAX_BYTES
                    ? NULL
                    : "the name a package is imported by, as in \"import cv2\", without a version";
+}
+
+const char *manifest_rule_entry_module(const char *text)
+{
+        const char *rest = behind_module(text);
+
+        /* x.py:Plugin would look for a package x with a module py. */
+        if (rest && *rest == ':' && (rest - text < 3 || memcmp(rest - 3, ".py", 3) != 0))
+                rest = behind_module(rest + 1);
+        return rest && *rest == '\0' && strlen(text) <= 2 * NAME_MAX_BYTES
+                   ? NULL
+                   : "a file that ends in .py, or a module's name as in \"import "
+                     "package.module\", and behind a colon perhaps its class";
 }
 
 const char *manifest_rule_sha256(const char *text)

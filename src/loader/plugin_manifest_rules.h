@@ -18,6 +18,9 @@ const char *manifest_rule_host_path(const char *text);
 const char *manifest_rule_python(const char *text);
 /* As in "import cv2": identifiers with dots between. */
 const char *manifest_rule_module(const char *text);
+/* Where a Python plugin begins: a module as above, and perhaps its class, "package.module:Plugin".
+ */
+const char *manifest_rule_entry_module(const char *text);
 /* Without a slash: a library's soname, a command's name. */
 const char *manifest_rule_file_name(const char *text);
 const char *manifest_rule_sha256(const char *text);

@@ -20,6 +20,7 @@ void manifest_tools_free(struct manifest_tool *tools, size_t n)
                 json_schema_free(tools[i].input);
                 json_schema_free(tools[i].output);
                 manifest_list_free(tools[i].bytes_args);
+                manifest_list_free(tools[i].file_args);
         }
         free(tools);
 }
@@ -27,24 +28,29 @@ void manifest_tools_free(struct manifest_tool *tools, size_t n)
 /* --- schemas --- */
 
 /* A complaint of the schema compiler begins with a JSON pointer, which leads to the line. */
-static int complain_schema(const struct manifest_at *at, const struct err *why)
+static int complain_schema(const struct manifest_at *at, const char *above, const struct err *why)
 {
+        const char *msg = why->msg;
         char pointer[256] = "";
-        size_t n = why->msg[0] == '/' ? strcspn(why->msg, ":") : 0;
+        size_t n = strlen(above);
 
+        if (n > 0 && strncmp(msg, above, n) == 0)
+                msg += n;
+        n = msg[0] == '/' ? strcspn(msg, ":") : 0;
         if (n < sizeof pointer)
-                memcpy(pointer, why->msg, n);
-        return manifest_complain_below(at, pointer, "%s", why->msg);
+                memcpy(pointer, msg, n);
+        return manifest_complain_below(at, pointer, "%s", msg);
 }
 
-static int compile(const struct manifest_at *at, const json_t *schema, struct json_schema **ret)
+static int compile(const struct manifest_at *at, const json_t *schema, const char *above,
+                   struct json_schema **ret)
 {
         struct err why = {0};
         int r = json_schema_compile(schema, JSON_SCHEMA_2020_12, ret, &why);
 
         if (r == -ENOMEM)
                 return manifest_no_memory(at);
-        return r < 0 ? complain_schema(at, &why) : 0;
+        return r < 0 ? complain_schema(at, above, &why) : 0;
 }
 
 static bool is_bytes(const json_t *property)
@@ -55,10 +61,51 @@ static bool is_bytes(const json_t *property)
         return type && encoding && strcmp(type, "string") == 0 && strcmp(encoding, "base64") == 0;
 }
 
-/* The names of the properties that are bytes; an empty list when there is none. */
-static int find_bytes_args(const struct manifest_at *at, char ***ret)
+/* Does its type leave room for a text? */
+static bool may_be_string(const json_t *property)
 {
-        json_t *properties = json_object_get(at->value, "properties"), *property;
+        const json_t *type = json_object_get(property, "type"), *one;
+        size_t i;
+
+        json_array_foreach (type, i, one)
+                if (json_is_string(one) && strcmp(json_string_value(one), "string") == 0)
+                        return true;
+        return !type || (json_is_string(type) && strcmp(json_string_value(type), "string") == 0);
+}
+
+/* Names of what a client has at hand as a file. Not every path: whoever takes a model_path or an
+ * output_path did not ask for strangers' files there. */
+static bool names_a_file(const char *name)
+{
+        static const char *const ends[] = {"video_path", "image_path", "audio_path", "file_path",
+                                           "input_path"};
+        size_t n = strlen(name);
+
+        for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+                size_t len = strlen(ends[i]);
+
+                if (n >= len && strcmp(name + n - len, ends[i]) == 0 &&
+                    (n == len || name[n - len - 1] == '_'))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_file(const char *name, const json_t *property)
+{
+        return names_a_file(name) && may_be_string(property) && !is_bytes(property);
+}
+
+static bool is_bytes_argument(unused_param const char *name, const json_t *property)
+{
+        return is_bytes(property);
+}
+
+/* The names of the properties that `is` picks; an empty list when there is none. */
+static int find_args(const struct manifest_at *at, const json_t *schema,
+                     bool (*is)(const char *name, const json_t *property), char ***ret)
+{
+        json_t *properties = json_object_get(schema, "properties"), *property;
         char **list = calloc(json_object_size(properties) + 1, sizeof *list);
         const char *name;
         size_t n = 0;
@@ -67,7 +114,7 @@ static int find_bytes_args(const struct manifest_at *at, char ***ret)
                 return manifest_no_memory(at);
         *ret = list;
         json_object_foreach (properties, name, property) {
-                if (!is_bytes(property))
+                if (!is(name, property))
                         continue;
                 list[n] = mem_dup0(name, strlen(name));
                 if (!list[n++])
@@ -104,52 +151,78 @@ static json_t *without_bytes_rules(const json_t *schema, char *const *bytes_args
         return take_ptr(copy);
 }
 
-static int parse_input_schema(const struct manifest_at *at, void *into)
+int manifest_tool_set_input(const struct manifest_at *at, json_t *schema, const char *above,
+                            struct manifest_tool *tool)
 {
         scoped(json_decref) json_t *checked = NULL;
-        struct manifest_tool *tool = into;
         int r;
 
-        if (!json_is_object(at->value))
-                return manifest_complain(at, "must be a JSON Schema object");
-        tool->input_schema = json_incref((json_t *)at->value);
-        r = find_bytes_args(at, &tool->bytes_args);
+        if (tool->input_schema)
+                return manifest_complain(at, "the tool has its arguments twice: leave one out");
+        tool->input_schema = json_incref(schema);
+        r = find_args(at, schema, is_bytes_argument, &tool->bytes_args);
         if (r < 0)
                 return r;
-        checked = without_bytes_rules(at->value, tool->bytes_args);
-        return checked ? compile(at, checked, &tool->input) : manifest_no_memory(at);
+        checked = without_bytes_rules(schema, tool->bytes_args);
+        return checked ? compile(at, checked, above, &tool->input) : manifest_no_memory(at);
 }
 
-static int parse_output_schema(const struct manifest_at *at, void *into)
+int manifest_tool_parse_input(const struct manifest_at *at, void *into)
+{
+        if (!json_is_object(at->value))
+                return manifest_complain(at, "must be a JSON Schema object");
+        return manifest_tool_set_input(at, (json_t *)at->value, "", into);
+}
+
+int manifest_tool_parse_output(const struct manifest_at *at, void *into)
 {
         struct manifest_tool *tool = into;
 
         if (!json_is_object(at->value))
                 return manifest_complain(at, "must be a JSON Schema object");
+        if (tool->output_schema)
+                return manifest_complain(at, "the tool has its answer twice: leave one out");
         tool->output_schema = json_incref((json_t *)at->value);
-        return compile(at, at->value, &tool->output);
+        return compile(at, at->value, "", &tool->output);
+}
+
+int manifest_tools_find_files(const struct manifest_at *at, enum plugin_runtime runtime,
+                              struct manifest_tool *tools, size_t n)
+{
+        int r = 0;
+
+        /* Only Python's side makes files of bytes. */
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = find_args(at, runtime == PLUGIN_RUNTIME_PYTHON ? tools[i].input_schema : NULL,
+                              is_file, &tools[i].file_args);
+        return r;
 }
 
 /* --- tools --- */
 
-static int parse_name(const struct manifest_at *at, void *into)
+int manifest_tool_parse_name(const struct manifest_at *at, void *into)
 {
         return manifest_read_text(at, manifest_rule_tool_name,
                                   &((struct manifest_tool *)into)->name);
 }
 
-static int parse_description(const struct manifest_at *at, void *into)
+int manifest_tool_parse_description(const struct manifest_at *at, void *into)
 {
         return manifest_read_text(at, manifest_rule_description,
                                   &((struct manifest_tool *)into)->description);
 }
 
 static const struct manifest_key tool_keys[] = {
-    {"name", true, parse_name},
-    {"description", false, parse_description},
-    {"input_schema", false, parse_input_schema},
-    {"output_schema", false, parse_output_schema},
+    {"name", true, manifest_tool_parse_name},
+    {"description", false, manifest_tool_parse_description},
+    {"input_schema", false, manifest_tool_parse_input},
+    {"output_schema", false, manifest_tool_parse_output},
 };
+
+static int read_tool(const struct manifest_at *at, void *into)
+{
+        return manifest_read_object(at, tool_keys, ARRAY_LEN(tool_keys), into);
+}
 
 static const struct manifest_tool *find_tool(const struct manifest_tool *tools, size_t n,
                                              const char *name)
@@ -164,7 +237,8 @@ static const struct manifest_tool *find_tool(const struct manifest_tool *tools, 
 static int complete_tool(const struct manifest_at *at, struct manifest_tool *tools, size_t i)
 {
         struct manifest_tool *tool = &tools[i];
-        struct manifest_at name = manifest_member(at, "name", NULL);
+        const char *key = json_object_get(at->value, "id") ? "id" : "name";
+        struct manifest_at name = manifest_member(at, key, NULL);
 
         if (find_tool(tools, i, tool->name))
                 return manifest_complain(&name, "\"%s\" is the name of an earlier tool",
@@ -176,24 +250,27 @@ static int complete_tool(const struct manifest_at *at, struct manifest_tool *too
         return tool->bytes_args && tool->description ? 0 : manifest_no_memory(at);
 }
 
-/* On failure *tools and *n hold what was read so far, for the caller to free. */
-static int read_tools(const struct manifest_at *at, struct manifest_tool **tools, size_t *n)
+int manifest_tools_read(const struct manifest_at *at,
+                        int (*read)(const struct manifest_at *at, void *into),
+                        struct manifest_tool **tools, size_t *n)
 {
-        size_t n_items = json_array_size(at->value);
+        void *iter = json_object_iter((json_t *)at->value);
+        size_t n_items = MAX_OF(json_array_size(at->value), json_object_size(at->value));
         int r;
 
-        if (!json_is_array(at->value))
-                return manifest_complain(at, "must be a list");
         if (n_items > TOOLS_MAX)
                 return manifest_complain(at, "must have at most %d items", TOOLS_MAX);
         *tools = calloc(n_items + 1, sizeof **tools);
         if (!*tools)
                 return manifest_no_memory(at);
         for (size_t i = 0; i < n_items; i++) {
-                struct manifest_at item = manifest_item(at, i);
+                struct manifest_at item = iter ? manifest_member(at, json_object_iter_key(iter),
+                                                                 json_object_iter_value(iter))
+                                               : manifest_item(at, i);
 
+                iter = iter ? json_object_iter_next((json_t *)at->value, iter) : NULL;
                 *n = i + 1;
-                r = manifest_read_object(&item, tool_keys, ARRAY_LEN(tool_keys), &(*tools)[i]);
+                r = read(&item, &(*tools)[i]);
                 if (r == 0)
                         r = complete_tool(&item, *tools, i);
                 if (r < 0)
@@ -207,7 +284,9 @@ int manifest_parse_tools(const struct manifest_at *at, void *into)
         struct plugin_manifest *m = into;
 
         m->has_tools = true;
-        return read_tools(at, &m->tools, &m->n_tools);
+        if (!json_is_array(at->value))
+                return manifest_complain(at, "must be a list");
+        return manifest_tools_read(at, read_tool, &m->tools, &m->n_tools);
 }
 
 const struct manifest_tool *plugin_manifest_tool(const struct plugin_manifest *m, const char *name)
@@ -231,7 +310,9 @@ static int parse_meta_tools(const struct manifest_at *at, void *into)
 {
         struct tool_list *l = into;
 
-        return read_tools(at, &l->tools, &l->n);
+        if (!json_is_array(at->value))
+                return manifest_complain(at, "must be a list");
+        return manifest_tools_read(at, read_tool, &l->tools, &l->n);
 }
 
 static const struct manifest_key meta_keys[] = {{"tools", true, parse_meta_tools}};
@@ -259,6 +340,8 @@ int plugin_manifest_merge_meta(struct plugin_manifest *m, const char *json, size
                 return r == -EBADMSG ? err_wrap(e, -EINVAL, "what it says of its tools") : r;
         root.value = value;
         r = manifest_read_object(&root, meta_keys, ARRAY_LEN(meta_keys), &list);
+        if (r == 0)
+                r = manifest_tools_find_files(&root, m->runtime, list.tools, list.n);
         if (r < 0)
                 return err_wrap(e, r, "what it says of its tools");
         missing = first_missing(m, &list);

@@ -114,6 +114,10 @@ static void test_runtime_follows_from_the_suffix(void **state)
             {"{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"pkg.plugin\","
              "\"runtime\":\"python\"}",
              PLUGIN_RUNTIME_PYTHON},
+            {"{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"pkg.plugin\"}",
+             PLUGIN_RUNTIME_PYTHON},
+            {"{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"pkg:Some.Class\"}",
+             PLUGIN_RUNTIME_PYTHON},
         };
 
         (void)state;
@@ -150,12 +154,18 @@ static const struct {
     {WITH("\"runtime\": null"), "line 2: runtime: must be \"native\" or \"python\""},
     {WITH("\"runtime\": \"python\""),
      "line 1: entrypoint: ends in .so, but \"runtime\" is \"python\""},
-    {"{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"x.rb\"}",
+    {"{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"a/x.rb\"}",
      "line 1: entrypoint: ends neither in .so nor in .py: say which \"runtime\" it has, "
      "\"native\" or \"python\""},
     {"{\"name\":\"x\",\"version\":\"1\",\"runtime\":\"python\",\n\"entrypoint\":\"a/b\"}",
      "line 2: entrypoint: must be a file that ends in .py, or a module's name as in "
-     "\"import package.module\""},
+     "\"import package.module\", and behind a colon perhaps its class"},
+    {"{\"name\":\"x\",\"version\":\"1\",\"runtime\":\"python\",\"entrypoint\":\"x.py:Plugin\"}",
+     "line 1: entrypoint: must be a file that ends in .py, or a module's name as in "
+     "\"import package.module\", and behind a colon perhaps its class"},
+    {"{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"plugin\"}",
+     "line 1: entrypoint: ends neither in .so nor in .py: say which \"runtime\" it has, "
+     "\"native\" or \"python\""},
     {"{\"entrypoint\":\"/x.so\"}",
      "line 1: entrypoint: must be relative to the plugin's folder, not absolute"},
     {"{\"entrypoint\":\"../x.so\"}", "line 1: entrypoint: must be a path inside the plugin's "
@@ -499,6 +509,17 @@ static void test_documents_examples_are_taken(void **state)
         if (plugin_manifest_parse(begin, (size_t)(end - begin), &m, &e) != 0)
                 fail_msg("%s", e.msg);
         assert_int_equal(m->n_models, 2);
+        assert_int_equal(m->n_tools, 1);
+        plugin_manifest_free(m);
+        /* The second is of the other form. */
+        begin = strstr(end + 3, "```json\n");
+        assert_non_null(begin);
+        begin += strlen("```json\n");
+        end = strstr(begin, "```");
+        assert_non_null(end);
+        if (plugin_manifest_parse(begin, (size_t)(end - begin), &m, &e) != 0)
+                fail_msg("%s", e.msg);
+        assert_string_equal(m->name, "yolo-tracker");
         assert_int_equal(m->n_tools, 1);
         plugin_manifest_free(m);
 }

@@ -103,13 +103,25 @@ static int add_text(struct maker *m, const char *name, const char *text, size_t 
         return put(m, name, json_stringn(text, n));
 }
 
+/* What stands for the file where the schema is checked: nothing for bytes, of which it is known;
+ * for a path the name that the file had, which is all that its rules can be about. */
+static json_t *stand_in(const struct maker *m, const struct http_part *part)
+{
+        const char *name = part->filename[0] ? part->filename : "upload";
+
+        if (!arguments_is_file(m->tool, part->name))
+                return json_string("");
+        return json_string(utf8_valid_prefix(name, strlen(name)) == strlen(name) ? name : "upload");
+}
+
 static int add_file(struct maker *m, const struct http_part *part)
 {
         /* A tool without a schema takes any file. */
-        bool bytes =
-            !m->tool->input_schema || arguments_is_bytes(m->tool, part->name, strlen(part->name));
+        bool taken = !m->tool->input_schema ||
+                     arguments_is_bytes(m->tool, part->name, strlen(part->name)) ||
+                     arguments_is_file(m->tool, part->name);
 
-        if (!bytes) {
+        if (!taken) {
                 tool_outcome_fail(m->outcome, PLUGIN_ERROR_INVALID_ARGUMENTS,
                                   "/%s: the tool takes no file under this name", part->name);
                 return 1;
@@ -126,7 +138,7 @@ static int add_file(struct maker *m, const struct http_part *part)
                 tool_outcome_fail(m->outcome, PLUGIN_ERROR_INTERNAL, "out of memory");
                 return 1;
         }
-        return put(m, part->name, json_string(""));
+        return put(m, part->name, stand_in(m, part));
 }
 
 static int from_multipart(struct maker *m, const char *content_type, const char *body, size_t n)
@@ -154,19 +166,28 @@ static int from_query(struct maker *m, const struct argument_source *s)
         return 0;
 }
 
+/* The argument that a raw body is: the only one in bytes, else the only one for a file; or NULL. */
+static const char *raw_argument(const struct manifest_tool *tool)
+{
+        bool bytes = tool->bytes_args && tool->bytes_args[0];
+        char **names = bytes ? tool->bytes_args : tool->file_args;
+
+        return names && names[0] && !names[1] ? names[0] : NULL;
+}
+
 static int from_raw(struct maker *m, const char *type, const struct argument_source *s)
 {
         struct http_part part = {.data = s->body ? s->body : "", .size = s->body_size};
-        char **names = m->tool->bytes_args;
+        const char *name = raw_argument(m->tool);
 
-        if (!names || !names[0] || names[1]) {
+        if (!name) {
                 tool_outcome_fail(m->outcome, PLUGIN_ERROR_UNSUPPORTED_MEDIA_TYPE,
                                   "a body of %s fits tools with exactly one bytes argument; send "
                                   "multipart/form-data or application/json",
                                   type);
                 return 1;
         }
-        snprintf(part.name, sizeof part.name, "%s", names[0]);
+        snprintf(part.name, sizeof part.name, "%s", name);
         snprintf(part.content_type, sizeof part.content_type, "%s", type);
         return add_file(m, &part) || from_query(m, s) ? 1 : 0;
 }

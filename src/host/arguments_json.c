@@ -6,12 +6,22 @@
 #include "base/json.h"
 #include "http/http_body.h"
 
-bool arguments_is_bytes(const struct manifest_tool *tool, const char *name, size_t len)
+static bool is_among(char *const *names, const char *name, size_t len)
 {
-        for (size_t i = 0; tool->bytes_args && tool->bytes_args[i]; i++)
-                if (strlen(tool->bytes_args[i]) == len && !memcmp(tool->bytes_args[i], name, len))
+        for (; names && *names; names++)
+                if (strlen(*names) == len && !memcmp(*names, name, len))
                         return true;
         return false;
+}
+
+bool arguments_is_bytes(const struct manifest_tool *tool, const char *name, size_t len)
+{
+        return is_among(tool->bytes_args, name, len);
+}
+
+bool arguments_is_file(const struct manifest_tool *tool, const char *name)
+{
+        return is_among(tool->file_args, name, strlen(name));
 }
 
 int arguments_add_base64(struct call_args *args, const char *name, const char *text, size_t n,

@@ -17,5 +17,7 @@ int arguments_from_json(const struct manifest_tool *tool, char *body, size_t n,
 int arguments_add_base64(struct call_args *args, const char *name, const char *text, size_t n,
                          struct err *e) must_check;
 bool arguments_is_bytes(const struct manifest_tool *tool, const char *name, size_t len);
+/* A text that an uploaded file may stand for. */
+bool arguments_is_file(const struct manifest_tool *tool, const char *name);
 
 #endif

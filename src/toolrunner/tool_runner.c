@@ -38,6 +38,9 @@ static int check_bytes_length(const struct manifest_tool *tool, const struct cal
         const json_t *max = json_object_get(schema, "maxLength");
         json_int_t chars = (json_int_t)((b->size + 2) / 3 * 4);
 
+        /* Of a path that an uploaded file stands for they mean the path. */
+        if (!json_object_get(schema, "contentEncoding"))
+                return 0;
         if (json_is_integer(min) && chars < json_integer_value(min)) {
                 tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_ARGUMENTS,
                                   "/%s: %zu bytes are fewer than minLength permits (minLength)",

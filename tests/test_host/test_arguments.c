@@ -557,6 +557,49 @@ static void test_a_file_under_another_name_is_refused(void **state)
         made_done(&m);
 }
 
+static const char python[] =
+    "{\"name\":\"p\",\"version\":\"1\",\"entrypoint\":\"p.py\",\"tools\":[{\"name\":\"track\","
+    "\"input_schema\":{\"properties\":{\"video_path\":{\"type\":\"string\",\"maxLength\":12,"
+    "\"minLength\":1},\"count\":{\"type\":\"integer\"}}}}]}";
+
+static void python_tool(struct made *m)
+{
+        struct err e;
+
+        if (plugin_manifest_parse(python, sizeof python - 1, &m->manifest, &e) < 0)
+                fail_msg("%s", e.msg);
+}
+
+/* The plugin gets a path either way: here it is a file's, which a schema can only know by name. */
+static void test_a_file_may_stand_for_a_path(void **state)
+{
+        static const char form[] =
+            "--b\r\nContent-Disposition: form-data; name=\"video_path\"; filename=\"a.mp4\"\r\n"
+            "Content-Type: video/mp4\r\n\r\nmore bytes than maxLength\r\n--b--\r\n";
+        struct made m = {0};
+
+        (void)state;
+        python_tool(&m);
+        make_of(&m, "track", "multipart/form-data; boundary=b", form, sizeof form - 1);
+        expect_json(&m, "{\"video_path\":\"a.mp4\"}");
+        expect_bytes(&m, 0, "video_path", "video/mp4", "more bytes than maxLength", 25);
+        assert_int_equal(tool_runner_check(m.manifest, "track", &m.args, &m.outcome), 0);
+        made_done(&m);
+
+        python_tool(&m);
+        query(&m, "count", "2");
+        make_of(&m, "track", "video/mp4", "\0raw", 4);
+        expect_json(&m, "{\"count\":2,\"video_path\":\"upload\"}");
+        expect_bytes(&m, 0, "video_path", "video/mp4", "\0raw", 4);
+        made_done(&m);
+
+        python_tool(&m);
+        make_json(&m, "track", "{\"video_path\":\"/data/a.mp4\"}");
+        expect_json(&m, "{\"video_path\":\"/data/a.mp4\"}");
+        assert_int_equal(m.args.n_bytes, 0);
+        made_done(&m);
+}
+
 static void test_forms_that_are_none_are_bad_requests(void **state)
 {
         struct made m = {0};
@@ -745,6 +788,7 @@ int main(void)
             cmocka_unit_test(test_a_form_mixes_files_and_texts),
             cmocka_unit_test(test_a_text_part_of_a_bytes_argument_is_base64),
             cmocka_unit_test(test_a_file_under_another_name_is_refused),
+            cmocka_unit_test(test_a_file_may_stand_for_a_path),
             cmocka_unit_test(test_forms_that_are_none_are_bad_requests),
             cmocka_unit_test(test_a_parts_content_type_must_be_text),
             cmocka_unit_test(test_samples_cut_anywhere_are_refused_or_whole),

@@ -335,6 +335,13 @@ static void give_up_with(struct unit *u, enum plugin_error error, const char *wo
         give_up(u, &o);
 }
 
+/* A forecast until the worker has answered, then what really holds it. */
+static void show_isolation(struct unit *u, const struct instance *i)
+{
+        if (plugin_registry_set_isolation(u->s->registry, u->name, sandbox_isolation(i->box)) < 0)
+                log_write(u->s->o.log, LOG_LEVEL_ERROR, "plugin %s: out of memory", u->name);
+}
+
 static void start_worker(struct unit *u, bool probe, struct err *e, int *ret)
 {
         struct instance *i;
@@ -343,9 +350,8 @@ static void start_worker(struct unit *u, bool probe, struct err *e, int *ret)
         if (*ret != 0)
                 return;
         TAILQ_INSERT_TAIL(&u->instances, i, link);
-        if (!probe &&
-            plugin_registry_set_isolation(u->s->registry, u->name, sandbox_isolation(i->box)) < 0)
-                log_write(u->s->o.log, LOG_LEVEL_ERROR, "plugin %s: out of memory", u->name);
+        if (!probe)
+                show_isolation(u, i);
         unit_refresh(u, clock_mono_ns());
 }
 
@@ -497,6 +503,8 @@ static void on_ready(struct instance *i, enum wire_type answered)
         if (!is_current(u, i->generation)) {
                 instance_leave(i);
         } else if (answered == WIRE_HELLO) {
+                if (!i->probe)
+                        show_isolation(u, i);
                 request(u, i, i->probe ? WIRE_CHECK : WIRE_LOAD);
         } else if (is_loading(u, i)) {
                 act(u, i, plugin_loader_advance(&u->loader, clock_mono_ns()));

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -46,7 +47,7 @@ static bool ends_in(const char *name, const char *end)
 {
         size_t n = strlen(name), len = strlen(end);
 
-        return n >= len && strcmp(name + n - len, end) == 0;
+        return n >= len && strcasecmp(name + n - len, end) == 0;
 }
 
 static bool is_schema(const json_t *value)
@@ -60,23 +61,46 @@ static int set_text(json_t *object, const char *key, const char *text)
         return json_object_set_new(object, key, json_string(text));
 }
 
-/* "string", "integer?": the question mark says that it may be left out. A word that JSON Schema
- * does not know permits anything. <0: no memory. */
+/* Words for types, JSON Schema's own and those of who thinks in Python. python/forgesyte_worker's
+ * schemas.py knows the same ones. */
+static const struct {
+        const char *word, *type; /* NULL: bytes */
+} types[] = {
+    {"string", "string"},   {"str", "string"},    {"text", "string"},  {"integer", "integer"},
+    {"int", "integer"},     {"number", "number"}, {"float", "number"}, {"double", "number"},
+    {"boolean", "boolean"}, {"bool", "boolean"},  {"array", "array"},  {"list", "array"},
+    {"tuple", "array"},     {"object", "object"}, {"dict", "object"},  {"json", "object"},
+    {"bytes", NULL},        {"binary", NULL},     {"base64", NULL},    {"image", NULL},
+    {"file", NULL},
+};
+
+/* "string", "integer?": the question mark says that it may be left out. An unknown word permits
+ * anything. <0: no memory. */
 static int set_type(json_t *property, const char *text, bool *optional)
 {
-        static const char *const known[] = {"string",  "integer", "number",
-                                            "boolean", "array",   "object"};
         size_t n = strlen(text);
 
         if (n > 0 && text[n - 1] == '?') {
                 *optional = true;
                 n--;
         }
-        for (size_t i = 0; i < ARRAY_LEN(known); i++)
-                if (strlen(known[i]) == n && memcmp(known[i], text, n) == 0)
-                        return set_text(property, "type", known[i]);
         json_object_del(property, "type");
-        return n == 5 && memcmp(text, "bytes", n) == 0 ? set_text(property, "format", "binary") : 0;
+        for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+                if (strlen(types[i].word) != n || memcmp(types[i].word, text, n) != 0)
+                        continue;
+                return types[i].type ? set_text(property, "type", types[i].type)
+                                     : set_text(property, "contentEncoding", "base64");
+        }
+        return 0;
+}
+
+static bool says_bytes(const char *name, const json_t *property)
+{
+        const json_t *format = json_object_get(property, "format");
+
+        return ends_in(name, "_bytes") || is_text(format, "base64") || is_text(format, "binary") ||
+               is_text(format, "byte") ||
+               is_text(json_object_get(property, "contentEncoding"), "base64");
 }
 
 /* A handler that asks for image_bytes wants bytes; one that asks for image_base64 decodes it
@@ -84,17 +108,14 @@ static int set_type(json_t *property, const char *text, bool *optional)
 static int mark_bytes(const char *name, json_t *property)
 {
         const json_t *type = json_object_get(property, "type");
-        const json_t *format = json_object_get(property, "format");
 
-        if (!json_is_object(property) || (type && !is_text(type, "string")))
+        if (!json_is_object(property) || (type && !is_text(type, "string")) ||
+            !says_bytes(name, property))
                 return 0;
-        if (ends_in(name, "_base64")) {
+        if (ends_in(name, "base64") || ends_in(name, "b64")) {
                 json_object_del(property, "contentEncoding");
-                return 0;
+                return set_text(property, "type", "string");
         }
-        if (!ends_in(name, "_bytes") && !is_text(format, "base64") && !is_text(format, "binary") &&
-            !is_text(json_object_get(property, "contentEncoding"), "base64"))
-                return 0;
         return set_text(property, "type", "string") < 0 ||
                        set_text(property, "contentEncoding", "base64") < 0
                    ? -1

@@ -73,27 +73,15 @@ static bool may_be_string(const json_t *property)
         return !type || (json_is_string(type) && strcmp(json_string_value(type), "string") == 0);
 }
 
-/* Names of what a client has at hand as a file. Not every path: whoever takes a model_path or an
+/* What python/forgesyte_worker makes a file of. Not every path: whoever takes a model_path or an
  * output_path did not ask for strangers' files there. */
-static bool names_a_file(const char *name)
-{
-        static const char *const ends[] = {"video_path", "image_path", "audio_path", "file_path",
-                                           "input_path"};
-        size_t n = strlen(name);
-
-        for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-                size_t len = strlen(ends[i]);
-
-                if (n >= len && strcmp(name + n - len, ends[i]) == 0 &&
-                    (n == len || name[n - len - 1] == '_'))
-                        return true;
-        }
-        return false;
-}
-
 static bool is_file(const char *name, const json_t *property)
 {
-        return names_a_file(name) && may_be_string(property) && !is_bytes(property);
+        const char *format = json_string_value(json_object_get(property, "format"));
+        bool path = format && (strcmp(format, "path") == 0 || strcmp(format, "file-path") == 0);
+
+        return (path || strcmp(name, "video_path") == 0) && may_be_string(property) &&
+               !is_bytes(property);
 }
 
 static bool is_bytes_argument(unused_param const char *name, const json_t *property)

@@ -182,7 +182,11 @@ static void test_types_become_a_schema(void **state)
                       "\"c\":{\"type\":\"boolean\"},\"d\":{\"type\":\"array\"},"
                       "\"e\":{\"type\":\"object\"},\"f\":{\"type\":\"string\"}},"
                       "\"required\":[\"a\",\"c\",\"e\",\"f\"],\"type\":\"object\"}");
-        /* What JSON Schema does not know may be anything. */
+        expect_schema(
+            "{\"a\":\"int?\",\"b\":\"float\",\"c\":\"dict\"}",
+            "{\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"number\"},"
+            "\"c\":{\"type\":\"object\"}},\"required\":[\"b\",\"c\"],\"type\":\"object\"}");
+        /* An unknown word may be anything. */
         expect_schema("{\"a\":\"any\",\"b\":\"tensor?\",\"c\":7,\"d\":\"\",\"e\":\"?\"}",
                       "{\"properties\":{\"a\":{},\"b\":{},\"c\":{},\"d\":{},\"e\":{}},"
                       "\"required\":[\"a\",\"c\",\"d\"],\"type\":\"object\"}");
@@ -205,9 +209,11 @@ static void test_only_bytes_are_bytes(void **state)
                       "\"binary\",\"type\":\"string\"}},\"required\":[\"image\"],\"type\":"
                       "\"object\"}");
         expect_schema("{\"image\":\"bytes\"}",
-                      "{\"properties\":{\"image\":{\"contentEncoding\":\"base64\",\"format\":"
-                      "\"binary\",\"type\":\"string\"}},\"required\":[\"image\"],\"type\":"
-                      "\"object\"}");
+                      "{\"properties\":{\"image\":{\"contentEncoding\":\"base64\",\"type\":"
+                      "\"string\"}},\"required\":[\"image\"],\"type\":\"object\"}");
+        expect_schema("{\"FrameB64\":\"base64\"}",
+                      "{\"properties\":{\"FrameB64\":{\"type\":\"string\"}},\"required\":"
+                      "[\"FrameB64\"],\"type\":\"object\"}");
         expect_schema("{\"image_base64\":{\"type\":\"string\",\"contentEncoding\":\"base64\"}}",
                       "{\"properties\":{\"image_base64\":{\"type\":\"string\"}},\"required\":"
                       "[\"image_base64\"],\"type\":\"object\"}");
@@ -241,10 +247,12 @@ static void test_files_are_for_paths_of_python_plugins(void **state)
 {
         static const char tools[] =
             "\"tools\":[{\"name\":\"t\",\"input_schema\":{\"properties\":{"
-            "\"video_path\":{\"type\":\"string\"},\"left_image_path\":{},"
-            "\"file_path\":{\"type\":[\"null\",\"string\"]},\"myfile_path\":{},"
-            "\"model_path\":{\"type\":\"string\"},\"audio_path\":{\"type\":\"integer\"},"
-            "\"input_path\":{\"type\":\"string\",\"contentEncoding\":\"base64\"}}}}]}";
+            "\"video_path\":{\"type\":\"string\"},\"left\":{\"format\":\"path\"},"
+            "\"right\":{\"type\":[\"null\",\"string\"],\"format\":\"file-path\"},"
+            "\"model_path\":{\"type\":\"string\"},"
+            "\"number\":{\"type\":\"integer\",\"format\":\"path\"},\"my_video_path\":{},"
+            "\"input\":{\"type\":\"string\",\"format\":\"path\",\"contentEncoding\":\"base64\"}"
+            "}}}]}";
         static const char native[] = "{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"x.so\",";
         static const char python[] = "{\"name\":\"x\",\"version\":\"1\",\"entrypoint\":\"x.py\",";
         scoped(str) struct str text = {0};
@@ -258,8 +266,8 @@ static void test_files_are_for_paths_of_python_plugins(void **state)
         text.len = 0;
         str_addf(&text, "%s%s", python, tools);
         m = parse(text.data);
-        expect_names(m->tools[0].file_args, "video_path left_image_path file_path");
-        expect_names(m->tools[0].bytes_args, "input_path");
+        expect_names(m->tools[0].file_args, "video_path left right");
+        expect_names(m->tools[0].bytes_args, "input");
         plugin_manifest_free(m);
 }
 

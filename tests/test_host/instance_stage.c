@@ -1,5 +1,6 @@
 #include "instance_stage.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,11 @@
 #define GENERATION   3
 #define MAX_OUTPUT   MIB(1)
 
-static char worker_path[4096];
+static char worker_path[PATH_MAX];
 
 void instance_stage_set_worker(const char *path)
 {
-        snprintf(worker_path, sizeof worker_path, "%s", path);
+        assert_non_null(realpath(path, worker_path));
 }
 
 static struct instance_stage *stage_of(const struct instance *i)

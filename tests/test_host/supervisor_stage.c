@@ -1,6 +1,7 @@
 #include "supervisor_stage.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,12 @@
 
 #define WAIT_SECONDS 30
 
-static char worker_path[4096], plugin_path[4096];
+static char worker_path[PATH_MAX], plugin_path[PATH_MAX];
 
 void supervisor_stage_set(const char *worker, const char *plugin)
 {
-        snprintf(worker_path, sizeof worker_path, "%s", worker);
-        snprintf(plugin_path, sizeof plugin_path, "%s", plugin);
+        assert_non_null(realpath(worker, worker_path));
+        assert_non_null(realpath(plugin, plugin_path));
 }
 
 /* --- folders --- */

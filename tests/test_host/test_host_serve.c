@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define BOOT    "hello;load;ready;ready;"
 #define ALARM_S 60 /* what hangs ends the test */
 
-static char worker_path[4096];
+static char worker_path[PATH_MAX];
 
 struct server {
         char dir[64];
@@ -97,8 +98,10 @@ static void start(struct server *s, const char *script)
         s->port = atoi(port + strlen("listening on http://127.0.0.1:"));
         /* The rest of its words is for whoever runs the test. */
         if (fork() == 0) {
-                while ((n = (size_t)read(out[0], line, sizeof line)) > 0 && n < sizeof line)
-                        (void)!write(STDOUT_FILENO, "# ", 2), (void)!write(STDOUT_FILENO, line, n);
+                ssize_t r;
+
+                while ((r = read(out[0], line, sizeof line)) > 0)
+                        (void)!write(STDERR_FILENO, line, (size_t)r);
                 _exit(0);
         }
         close(out[0]);
@@ -259,8 +262,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_streams_end_with_it),
         };
 
-        if (argc < 2)
+        if (argc < 2 || !realpath(argv[1], worker_path))
                 return 2;
-        snprintf(worker_path, sizeof worker_path, "%s", argv[1]);
         return cmocka_run_group_tests_name("host_serve", tests, NULL, NULL);
 }

@@ -34,6 +34,8 @@ static void probe_done(struct probe *p)
                         free(p->subjects[i]);
                 if (p->extras)
                         free(p->extras[i]);
+                if (p->verdicts)
+                        free(p->verdicts[i].text);
         }
         free(p->interpreter);
         free(p->dir);
@@ -124,6 +126,14 @@ static void check_packages(struct probe *p, size_t first)
                 probe_python_packages(p->interpreter, names, n, verdicts);
 }
 
+static void check_entry_points(struct probe *p, size_t i)
+{
+        if (*p->interpreter)
+                probe_python_entry_points(p->interpreter, p->subjects[i], &p->verdicts[i]);
+        else
+                probe_say(&p->verdicts[i], WIRE_CHECK_UNKNOWN, "there is no Python interpreter");
+}
+
 /* In this order, which is by risk: files, then programs in processes of their own, then strangers'
  * code in this one. */
 static const struct {
@@ -131,25 +141,27 @@ static const struct {
         void (*check)(struct probe *p, size_t i);
 } probe_order[] = {
     {WIRE_CHECK_COMMAND, check_command},       {WIRE_CHECK_MODEL, check_model},
-    {WIRE_CHECK_PACKAGE, check_packages},      {WIRE_CHECK_NVIDIA_SMI, check_nvidia_smi},
-    {WIRE_CHECK_GPU_DRIVER, check_gpu_driver}, {WIRE_CHECK_LIBRARY, check_library},
+    {WIRE_CHECK_PACKAGE, check_packages},      {WIRE_CHECK_ENTRY_POINTS, check_entry_points},
+    {WIRE_CHECK_NVIDIA_SMI, check_nvidia_smi}, {WIRE_CHECK_GPU_DRIVER, check_gpu_driver},
+    {WIRE_CHECK_LIBRARY, check_library},
 };
 
 /* --- the report ------------------------------------------------------------------------------- */
 
+#define TEXT_MAX KIB(64)
+
 /* Long lists get shorter words, so that the report fits its frame. */
-static size_t detail_budget(size_t n)
+static size_t detail_budget(size_t n, size_t max)
 {
         size_t room = (KIB(256) - 2) / MAX_OF(n, 1);
 
-        return room > 16 + PROBE_DETAIL_MAX ? PROBE_DETAIL_MAX : room > 16 ? room - 16 : 0;
+        return room > 16 + max ? max : room > 16 ? room - 16 : 0;
 }
 
 static void encode(const struct probe *p, struct str *to)
 {
         scoped(free) struct wire_verdict *verdicts = calloc(p->n + 1, sizeof *verdicts);
         scoped(free) size_t *starts = calloc(p->n + 1, sizeof *starts);
-        size_t budget = detail_budget(p->n);
         scoped(str) struct str texts = {0};
 
         if (!verdicts || !starts) {
@@ -157,7 +169,9 @@ static void encode(const struct probe *p, struct str *to)
                 return;
         }
         for (size_t i = 0; i < p->n; i++) {
-                const char *detail = p->verdicts[i].detail;
+                const char *text = p->verdicts[i].text;
+                const char *detail = text ? text : p->verdicts[i].detail;
+                size_t budget = detail_budget(p->n, text ? TEXT_MAX : PROBE_DETAIL_MAX);
 
                 starts[i] = texts.len;
                 if (budget)

@@ -11,10 +11,12 @@
 
 #define PROBE_DETAIL_MAX 512
 
-/* Starts as UNKNOWN; detail is text that is made printable on its way out. */
+/* Starts as UNKNOWN; detail is text that is made printable on its way out. So is `text`, which
+ * stands in its place when more is to be said: malloc'ed, and freed with the report. */
 struct probe_verdict {
         enum wire_check_status status;
         char detail[PROBE_DETAIL_MAX];
+        char *text;
 };
 
 void probe_say(struct probe_verdict *v, enum wire_check_status status, const char *fmt, ...)

@@ -42,6 +42,56 @@ static const char gpu_script[] = SCRIPT_HEAD
     "except BaseException as e:\n"
     "    say(2, '%s: %s' % (type(e).__name__, e))\n";
 
+/* The first line is the verdict, the others are the entry points. What is on sys.path first counts,
+ * as it would for an import. A package's folder is the innermost one around the module with a
+ * manifest in it; only its outermost package is looked up, since looking further would run it. */
+static const char entry_points_script[] = SCRIPT_HEAD
+    "import importlib.metadata, importlib.util\n"
+    "def folder_of(module):\n"
+    "    first, *inner = module.split('.')\n"
+    "    spec = importlib.util.find_spec(first)\n"
+    "    places = list(spec and spec.submodule_search_locations or ())\n"
+    "    if not places:\n"
+    "        return os.path.dirname(spec.origin) if spec and spec.has_location else ''\n"
+    "    folders = [places[0]]\n"
+    "    for name in inner[:-1]:\n"
+    "        folders.append(os.path.join(folders[-1], name))\n"
+    "    folders = [f for f in folders if os.path.isdir(f)]\n"
+    "    for f in reversed(folders):\n"
+    "        if os.path.isfile(os.path.join(f, 'manifest.json')):\n"
+    "            return f\n"
+    "    return folders[-1] if folders else ''\n"
+    "def line_of(dist, ep):\n"
+    "    value = ep.value.partition('[')[0].replace(' ', '')\n"
+    "    try:\n"
+    "        folder = os.path.abspath(folder_of(value.partition(':')[0]) or '/')\n"
+    "    except Exception as e:\n"
+    "        print('%s: %s: %s' % (ep.name, type(e).__name__, e), file=sys.stderr)\n"
+    "        folder = '/'\n"
+    "    if folder == '/' or set(folder) & set('\\t\\n\\r'):\n"
+    "        folder = ''\n"
+    "    words = (ep.name, value, dist.version or '0')\n"
+    "    return '\\t'.join([' '.join(str(w).split()) for w in words] + [folder]) + '\\n'\n"
+    "try:\n"
+    "    lines, seen, room = [], set(), 48 << 10\n"
+    "    for dist in importlib.metadata.distributions():\n"
+    "        try:\n"
+    "            found = [ep for ep in dist.entry_points if ep.group == sys.argv[1]]\n"
+    "        except Exception as e:\n"
+    "            print('%s: %s' % (type(e).__name__, e), file=sys.stderr)\n"
+    "            continue\n"
+    "        for ep in found:\n"
+    "            line = '' if ep.name in seen else line_of(dist, ep)\n"
+    "            room -= len(line.encode(errors='replace'))\n"
+    "            seen.add(ep.name)\n"
+    "            if room >= 0:\n"
+    "                lines.append(line)\n"
+    "    say(0)\n"
+    "    out.write(''.join(lines))\n"
+    "    out.flush()\n"
+    "except BaseException as e:\n"
+    "    say(2, '%s: %s' % (type(e).__name__, e))\n";
+
 static void say_all(struct probe_verdict *const *v, size_t n, const char *words)
 {
         for (size_t i = 0; i < n; i++)
@@ -62,11 +112,10 @@ static void take_lines(const char *text, struct probe_verdict *const *v, size_t 
         }
 }
 
-/* argv[0] is set here. */
-static void ask(const char *interpreter, const char **argv, struct probe_verdict *const *v,
-                size_t n)
+/* argv[0] is set here. x: for what it prints behind the verdicts. */
+static void ask(const char *interpreter, const char **argv, struct probe_exec *x,
+                struct probe_verdict *const *v, size_t n)
 {
-        scoped(probe_exec) struct probe_exec x = {0};
         struct probe_verdict found = {0};
         char path[PATH_MAX], words[160];
 
@@ -76,17 +125,18 @@ static void ask(const char *interpreter, const char **argv, struct probe_verdict
                 return;
         }
         argv[0] = path;
-        probe_exec_run(path, argv, PYTHON_SECONDS, &x);
-        probe_exec_words(&x, PYTHON_SECONDS, words, sizeof words);
+        probe_exec_run(path, argv, PYTHON_SECONDS, x);
+        probe_exec_words(x, PYTHON_SECONDS, words, sizeof words);
         for (size_t i = 0; i < n; i++)
                 probe_say(v[i], WIRE_CHECK_UNKNOWN, "%.200s %s", interpreter, words);
-        take_lines(x.output.data, v, n);
+        take_lines(x->output.data, v, n);
 }
 
 void probe_python_packages(const char *interpreter, const char *const *names, size_t n,
                            struct probe_verdict *const *v)
 {
         scoped(free) const char **argv = calloc(n + 4, sizeof *argv);
+        scoped(probe_exec) struct probe_exec x = {0};
 
         if (!argv) {
                 say_all(v, n, "no memory");
@@ -95,12 +145,28 @@ void probe_python_packages(const char *interpreter, const char *const *names, si
         argv[1] = "-c";
         argv[2] = packages_script;
         memcpy(argv + 3, names, n * sizeof *names);
-        ask(interpreter, argv, v, n);
+        ask(interpreter, argv, &x, v, n);
+}
+
+void probe_python_entry_points(const char *interpreter, const char *group, struct probe_verdict *v)
+{
+        const char *argv[] = {NULL, "-c", entry_points_script, group, NULL};
+        scoped(probe_exec) struct probe_exec x = {0};
+        const char *lines;
+
+        ask(interpreter, argv, &x, &v, 1);
+        lines = x.output.data ? strchr(x.output.data, '\n') : NULL;
+        if (v->status != WIRE_CHECK_OK || !lines)
+                return;
+        v->text = mem_dup0(lines + 1, strlen(lines + 1));
+        if (!v->text)
+                probe_say(v, WIRE_CHECK_UNKNOWN, "no memory");
 }
 
 void probe_python_gpu(const char *interpreter, struct probe_verdict *v)
 {
         const char *argv[] = {NULL, "-c", gpu_script, NULL};
+        scoped(probe_exec) struct probe_exec x = {0};
 
-        ask(interpreter, argv, &v, 1);
+        ask(interpreter, argv, &x, &v, 1);
 }

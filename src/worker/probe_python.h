@@ -9,6 +9,8 @@
 /* interpreter: a path or a name on PATH. All names in one start of it. v: n verdicts. */
 void probe_python_packages(const char *interpreter, const char *const *names, size_t n,
                            struct probe_verdict *const *v);
+/* Its packages' entry points of this group, as docs/PROTOCOL.md has them. */
+void probe_python_entry_points(const char *interpreter, const char *group, struct probe_verdict *v);
 /* torch.cuda.is_available() */
 void probe_python_gpu(const char *interpreter, struct probe_verdict *v);
 

@@ -438,6 +438,75 @@ static void test_packages_without_interpreter(void **state)
                {WIRE_CHECK_PACKAGE, "json", "", WIRE_CHECK_UNKNOWN, "exited with code 3"});
 }
 
+static void put_text(const char *dir, const char *name, const char *text)
+{
+        put(dir, name, text, strlen(text));
+}
+
+static char *new_folder(const char *dir, const char *name)
+{
+        char *path = NULL;
+
+        assert_true(asprintf(&path, "%s/%s", dir, name) > 0);
+        assert_int_equal(mkdir(path, 0755), 0);
+        return path;
+}
+
+/* What installed packages declare is told without running any of them. */
+static void test_entry_points(void **state)
+{
+        struct place *p = *state;
+        scoped(free) char *info = new_folder(p->bin, "demo-2.1.dist-info");
+        scoped(free) char *package = new_folder(p->bin, "demo_pkg");
+        scoped(free) char *inner = new_folder(package, "in");
+        scoped(str) struct str expected = {0};
+
+        put_text(info, "METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 2.1\n");
+        put_text(info, "entry_points.txt",
+                 "[forgesyte.plugins]\nyolo = demo_pkg.plugin:Plugin\n"
+                 "deep = demo_pkg.in.plugin : Plugin [gpu]\nlone = demo_module:Plugin\n"
+                 "lost = not_there.plugin:Plugin\nsystem = sys:Plugin\n"
+                 "[console_scripts]\nx = demo_pkg:main\n");
+        put_text(package, "__init__.py", "raise SystemExit('never imported')\n");
+        put_text(inner, "manifest.json", "{}");
+        put_text(p->bin, "demo_module.py", "raise SystemExit('never imported')\n");
+        setenv("PYTHONPATH", p->bin, 1);
+        str_addf(&expected,
+                 "yolo\tdemo_pkg.plugin:Plugin\t2.1\t%s\n"
+                 "deep\tdemo_pkg.in.plugin:Plugin\t2.1\t%s\n"
+                 "lone\tdemo_module:Plugin\t2.1\t%s\n"
+                 "lost\tnot_there.plugin:Plugin\t2.1\t\n"
+                 "system\tsys:Plugin\t2.1\t\n",
+                 package, inner, p->bin);
+        EXPECT("python3", "",
+               {WIRE_CHECK_ENTRY_POINTS, "forgesyte.plugins", "", WIRE_CHECK_OK, expected.data},
+               {WIRE_CHECK_ENTRY_POINTS, "no.such.group", "", WIRE_CHECK_OK, ""});
+        EXPECT("", "",
+               {WIRE_CHECK_ENTRY_POINTS, "forgesyte.plugins", "", WIRE_CHECK_UNKNOWN, "no Python"});
+        put_script(p->bin, "python3", "#!/bin/sh\nexit 3\n");
+        EXPECT(path_of(p->bin, "python3"), "",
+               {WIRE_CHECK_ENTRY_POINTS, "forgesyte.plugins", "", WIRE_CHECK_UNKNOWN,
+                "exited with code 3"});
+}
+
+/* More than a report holds is cut between lines. */
+static void test_many_entry_points_are_cut(void **state)
+{
+        struct place *p = *state;
+        scoped(free) char *info = new_folder(p->bin, "demo-2.1.dist-info");
+        scoped(str) struct str text = {0};
+
+        put_text(info, "METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 2.1\n");
+        str_adds(&text, "[forgesyte.plugins]\n");
+        for (unsigned i = 0; i < 5000; i++)
+                str_addf(&text, "plugin_of_some_length_%05u = sys:Plugin\n", i);
+        put(info, "entry_points.txt", text.data, text.len);
+        setenv("PYTHONPATH", p->bin, 1);
+        EXPECT("python3", "",
+               {WIRE_CHECK_ENTRY_POINTS, "forgesyte.plugins", "", WIRE_CHECK_OK,
+                "plugin_of_some_length_01000\tsys:Plugin\t2.1\t\n"});
+}
+
 /* As many checks as a CHECK can hold: the report fits its frame, and the order is kept. */
 static void test_report_of_many_checks_fits(void **state)
 {
@@ -470,6 +539,8 @@ int main(void)
             TEST(test_gpu_through_torch),
             TEST(test_packages),
             TEST(test_packages_without_interpreter),
+            TEST(test_entry_points),
+            TEST(test_many_entry_points_are_cut),
             TEST(test_report_of_many_checks_fits),
         };
 

@@ -104,7 +104,7 @@ def add_tap(tally, where, text, ended_well, how, errors=""):
     bad = 0
     for ok, name, reason, before, after in cases:
         if reason is not None:  # cmocka: "not ok 2 # SKIP name", its words before it
-            words = [line[2:] for line in before if line.startswith("# ")]
+            words = [line.removeprefix("# ") for line in before if line.strip()]
             tally.skip(where, name or reason, reason if name else " ".join(words[-1:]))
         elif ok:
             tally.ok()

@@ -9,12 +9,15 @@
 #include "base/json.h"
 #include "host/instance_io.h"
 #include "host/instance_verdict.h"
+#include "host/last_words.h"
 #include "sandbox/timeout.h"
 
 #define READ_CHUNK     KIB(64)
 #define READS_PER_TURN 16 /* so that one talker does not starve the others */
 #define LOG_PER_TURN   KIB(64)
 #define LAST_WORDS     KIB(256)
+#define STDERR_READ    KIB(32) /* a Python crash dump: 100 frames, of several threads */
+#define STDERR_KEPT    2000
 
 const char *instance_stage(const struct instance *i)
 {
@@ -75,8 +78,10 @@ static void collect_last_words(struct instance *i)
 static struct verdict_circumstances circumstances(struct instance *i, struct str *tail)
 {
         bool booting = i->state == INSTANCE_BOOTING;
+        scoped(str) struct str all = {0};
 
-        plugin_log_tail(i->log, i->log_from, 2000, tail);
+        plugin_log_tail(i->log, i->log_from, STDERR_READ, &all);
+        last_words_add(tail, all.data ? all.data : "", STDERR_KEPT);
         return (struct verdict_circumstances){.stage = instance_stage(i),
                                               .memory_bytes = i->memory_bytes,
                                               .timeout_seconds =

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "host/last_words.h"
 #include "sandbox/memory_guard.h"
 #include "sandbox/timeout.h"
 
@@ -23,28 +24,15 @@ static void keep_tail(const struct verdict_circumstances *c, struct tool_outcome
                 o->stderr_tail = strdup(c->tail);
 }
 
-/* The last lines of stderr, where they fit behind the sentence. */
-static const char *short_tail(const char *tail)
-{
-        size_t n = strlen(tail);
-
-        if (n <= TAIL_IN_WORDS)
-                return tail;
-        tail += n - TAIL_IN_WORDS;
-        /* From the next line on, or at least from the next character. */
-        const char *line = strchr(tail, '\n');
-        if (line && line[1])
-                return line + 1;
-        while (((unsigned char)*tail & 0xc0) == 0x80)
-                tail++;
-        return tail;
-}
-
+/* With the last lines of stderr, where they fit behind the sentence. */
 static void fail_with_tail(struct tool_outcome *o, enum plugin_error error, const char *sentence,
                            const struct verdict_circumstances *c)
 {
-        tool_outcome_fail(o, error, "%s%s%s", sentence, c->tail[0] ? " Last stderr: " : "",
-                          c->tail[0] ? short_tail(c->tail) : "");
+        scoped(str) struct str tail = {0};
+
+        last_words_add(&tail, c->tail, TAIL_IN_WORDS);
+        tool_outcome_fail(o, error, "%s%s%s", sentence, tail.len ? " Last stderr: " : "",
+                          tail.len ? tail.data : "");
         keep_tail(c, o);
 }
 

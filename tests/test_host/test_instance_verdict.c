@@ -211,6 +211,45 @@ static void test_a_long_tail_is_cut_at_a_line_or_a_character(void **state)
         expect_short(kana.data, kana.data + 600 - 399);
 }
 
+/* Python writes the innermost call first, and ours last. */
+static void test_of_a_python_crash_the_innermost_calls_are_told(void **state)
+{
+        static const char ours[] = "  File \"/x/forgesyte_worker/serve.py\", line 132 in serve\n"
+                                   "  File \"<frozen runpy>\", line 88 in _run_code\n";
+        static const char mine[] = "  File \"/plugin/plugin.py\", line 6 in broken\n";
+        scoped(str) struct str tail = {0};
+        struct obituary d = {.cause = OBITUARY_SIGNAL, .signal = SIGSEGV};
+        struct verdict_circumstances c;
+        struct tool_outcome o = {0};
+
+        (void)state;
+        str_addf(&tail,
+                 "loading\nFatal Python error: Segmentation fault\n\nThread 0x1 (most recent call "
+                 "first):\n  File \"/usr/lib/threading.py\", line 2 in wait\n\nCurrent thread 0x2 "
+                 "(most recent call first):\n%s",
+                 mine);
+        for (int i = 0; i < 50; i++)
+                str_adds(&tail, "  File \"/plugin/plugin.py\", line 8 in deep\n");
+        str_adds(&tail, ours);
+        c = at("call", tail.data);
+        verdict_of_death(&d, &c, &o);
+        assert_non_null(strstr(o.words, "Last stderr: Fatal Python error: Segmentation fault\n"
+                                        "Current thread 0x2 (most recent call first):\n"
+                                        "  File \"/plugin/plugin.py\", line 6 in broken\n"));
+        assert_null(strstr(o.words, "threading"));
+        assert_string_equal(o.words + strlen(o.words) - strlen("in deep"), "in deep");
+        tool_outcome_done(&o);
+
+        str_done(&tail);
+        str_addf(&tail, "Fatal Python error: Aborted\n\n%s%s", ours, mine);
+        verdict_of_death(&d, &(struct verdict_circumstances){.stage = "call", .tail = tail.data},
+                         &o);
+        assert_non_null(strstr(o.words, "Last stderr: Fatal Python error: Aborted\n  File "
+                                        "\"/plugin/plugin.py\", line 6 in broken"));
+        assert_null(strstr(o.words, "forgesyte_worker"));
+        tool_outcome_done(&o);
+}
+
 /* --- ERROR frames --- */
 
 static const struct {
@@ -303,6 +342,7 @@ int main(void)
             cmocka_unit_test(test_each_death_has_its_error_words_and_signal),
             cmocka_unit_test(test_a_timeout_names_the_limit_that_passed),
             cmocka_unit_test(test_a_long_tail_is_cut_at_a_line_or_a_character),
+            cmocka_unit_test(test_of_a_python_crash_the_innermost_calls_are_told),
             cmocka_unit_test(test_each_error_frame_has_its_error_by_stage),
             cmocka_unit_test(test_a_type_is_a_name_or_nothing),
             cmocka_unit_test(test_a_plugins_words_are_bounded_and_printable),

@@ -35,7 +35,7 @@ EXIT_NO_MEMORY = 73
 
 PROGRESS_SECONDS = 1 / 20
 LOOK_SECONDS = 1 / 20
-IDLE_LOOKS = 100  # in vain, before the thread goes to sleep
+IDLE_LOOKS = 20  # in vain, before the thread goes to sleep
 WHOLE_MAX = 64 << 10  # larger requests are read field by field
 PIECES_MAX = 512  # of one sendmsg; Linux takes 1024
 LOG_TEXT_MAX = 8 << 10
@@ -95,6 +95,8 @@ class Channel:
             try:
                 n = self._socket.sendmsg(views[:PIECES_MAX])
             except OSError as e:
+                if e.errno is None:
+                    raise
                 give_up(EXIT_HOST_GONE, f"the channel to the host: {e.strerror}")
             while views and n >= len(views[0]):
                 n -= len(views[0])
@@ -153,6 +155,8 @@ class Channel:
             except MemoryError:
                 give_up(EXIT_NO_MEMORY, "no memory for a request")
             except OSError as e:
+                if e.errno is None:  # of a signal handler of the plugin's
+                    raise
                 give_up(EXIT_HOST_GONE, f"the channel to the host: {e.strerror}")
             if not part:
                 give_up(EXIT_HOST_GONE, "the host closed the channel")
@@ -211,13 +215,18 @@ class Channel:
             return True
 
     def cancelled(self) -> bool:
-        """Has the host asked to stop the call under way? Never blocks. A tool that asks and is told
-        so stops by itself: it is not interrupted any more."""
-        if os.getpid() == self._pid:
-            with self._shielded():
-                self._look()
-                if self._cancelled:
-                    self._armed = None
+        """Has the host asked to stop the call under way? Never blocks. A tool that asks, in the
+        main thread, and is told so stops by itself: it is not interrupted any more."""
+        if os.getpid() != self._pid:
+            return self._cancelled
+        if threading.get_ident() != self._main:
+            if self._look():
+                self._interrupt()
+            return self._cancelled
+        with self._shielded():
+            self._look()
+            if self._cancelled:
+                self._armed = None
         return self._cancelled
 
     def _watch(self) -> None:

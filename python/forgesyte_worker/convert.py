@@ -187,7 +187,8 @@ class _Conversion:
 
     def integer(self, value: int) -> int:
         if not _INT_MIN <= value <= _INT_MAX:
-            raise _NotJson(f"an int of {value.bit_length()} bits, JSON here has 64")
+            bits = value.bit_length() + 1
+            raise _NotJson(f"an int of {bits} bits with its sign does not fit into 64")
         return int(value)
 
     def number(self, value: float) -> Optional[float]:
@@ -248,16 +249,13 @@ class _Conversion:
         if len(self._parents) + value.ndim > DEPTH_MAX:
             raise _NotJson(f"it is nested more than {DEPTH_MAX} deep")
         self._spend(2 * value.size)
-        kind = value.dtype.kind
-        if kind in "bi" or kind == "u" and value.dtype.itemsize < 8:
+        kind, size = value.dtype.kind, value.dtype.itemsize
+        if kind in "bi" or kind == "u" and size < 8:
             return value.tolist()
-        if kind == "f" and value.dtype.itemsize <= 8:
-            plain = value.tolist()
-            if sys.modules["numpy"].isfinite(value).all():
-                return plain
-            value = plain
-        self._left += 2 * value.size if hasattr(value, "size") else 0
-        return self.convert(value.tolist() if hasattr(value, "tolist") else value)
+        if kind == "f" and size <= 8 and sys.modules["numpy"].isfinite(value).all():
+            return value.tolist()
+        self._left += 2 * value.size  # they are counted once more
+        return self.again(value.tolist)
 
 
 def _is_plain_numbers(value: Any) -> bool:

@@ -18,6 +18,7 @@ class Coroutines:
     def __init__(self) -> None:
         self._loop: Any = None
         self._task: Any = None
+        self._interrupted = False
 
     def finish(self, value: Any) -> Any:
         """The value, awaited when it is awaitable."""
@@ -38,8 +39,6 @@ class Coroutines:
         finally:
             task, self._task, self._interrupted = self._task, None, False
             self._drop(task)
-
-    _interrupted = False
 
     def _drop(self, task: Any) -> None:
         """A task that was left in the middle, because an exception came out of the loop itself."""

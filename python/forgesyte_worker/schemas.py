@@ -7,9 +7,9 @@ The short form maps names to types, {"image_bytes": "string", "device": "string?
 {"size": {"type": "integer", "default": 5}}. An argument is required there unless its type ends in
 `?`, it has a default, or the handler can do without it.
 """
-import copy
 import inspect
 import json
+import math
 import typing
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
@@ -27,6 +27,7 @@ _TYPES = {
     "object": "object", "dict": "object", "json": "object",
 }
 _BYTES_TYPES = ("bytes", "binary", "base64", "image", "file")
+_WHOLE_NAMES = ("args", "arguments", "params", "payload")
 # One of these makes a mapping a JSON Schema; otherwise its keys are names of arguments.
 _SCHEMA_WORDS = ("properties", "$schema", "$ref", "$defs", "definitions", "anyOf", "oneOf", "allOf",
                  "additionalProperties", "patternProperties")
@@ -122,6 +123,18 @@ def _must_be_given(name: str, signature: Optional[inspect.Signature]) -> bool:
     return takes_any(signature)
 
 
+def wants_whole(signature: inspect.Signature) -> Optional[str]:
+    """The one parameter of a handler that wants its arguments as one dict, if it is one."""
+    parameters = [p for p in signature.parameters.values() if p.name != "progress_callback"]
+    if len(parameters) != 1 or parameters[0].kind in (inspect.Parameter.VAR_POSITIONAL,
+                                                      inspect.Parameter.VAR_KEYWORD):
+        return None
+    name, annotation = parameters[0].name, parameters[0].annotation
+    text = annotation if isinstance(annotation, str) else str(typing.get_origin(annotation))
+    says_dict = annotation in (inspect.Parameter.empty, dict) or "dict" in text.lower()
+    return name if name in _WHOLE_NAMES and says_dict else None
+
+
 def takes_any(signature: inspect.Signature) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
@@ -136,7 +149,7 @@ def mark_bytes(schema: Schema) -> None:
         return
     for name, declared in properties.items():
         if isinstance(declared, dict) and _is_bytes(name, declared):
-            kept = {k: declared[k] for k in ("title", "description", "contentMediaType", "x-path")
+            kept = {k: declared[k] for k in ("title", "description", "contentMediaType")
                     if k in declared}
             properties[name] = {"type": "string", "contentEncoding": "base64", **kept}
 
@@ -179,6 +192,8 @@ _ANNOTATIONS = {str: "string", int: "integer", float: "number", bool: "boolean",
 
 
 def _of_signature(signature: inspect.Signature) -> Schema:
+    if wants_whole(signature):
+        return {"type": "object"}
     properties, required = {}, []
     for name, p in signature.parameters.items():
         if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) or name == "progress_callback":
@@ -186,13 +201,17 @@ def _of_signature(signature: inspect.Signature) -> Schema:
         properties[name] = _of_annotation(p.annotation)
         if p.default is p.empty:
             required.append(name)
-        elif isinstance(p.default, (str, int, float, bool)):
-            properties[name]["default"] = copy.copy(p.default)
+        elif isinstance(p.default, (str, int, bool)) or _is_finite(p.default):
+            properties[name]["default"] = p.default
     schema: Schema = {"type": "object", "properties": properties}
     if required:
         schema["required"] = required
     mark_bytes(schema)
     return schema
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _of_annotation(annotation: Any) -> Schema:

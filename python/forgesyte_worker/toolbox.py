@@ -20,8 +20,6 @@ from . import schemas, wire
 from .failures import Told
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-# The one parameter of a handler that wants its arguments as they are.
-_WHOLE_NAMES = ("args", "arguments", "params", "payload", "inputs", "data")
 
 Progress = Callable[[float, float], None]
 
@@ -67,21 +65,21 @@ class Tool:
         if self.signature is None:
             return self.handler(**values)
         if self._wants_whole(values):
-            return self.handler(values)
+            return self._call_whole(dict(values))
         return self._call_by_name(values)
 
     def _wants(self, name: str) -> bool:
         return self.signature is not None and name in self.signature.parameters
 
     def _wants_whole(self, values: Dict[str, Any]) -> bool:
-        parameters = [p for p in self.signature.parameters.values()
-                      if p.name != "progress_callback"]
-        if len(parameters) != 1 or parameters[0].kind not in (
-                inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
-            return False
-        name = parameters[0].name
-        return (name in _WHOLE_NAMES and name not in values
+        name = schemas.wants_whole(self.signature)
+        return (name is not None and name not in values
                 and name not in (self.input_schema.get("properties") or {}))
+
+    def _call_whole(self, values: Dict[str, Any]) -> Any:
+        named = {"progress_callback": values.pop("progress_callback")} if self._wants(
+            "progress_callback") else {}
+        return self.handler(values, **named)
 
     def _call_by_name(self, values: Dict[str, Any]) -> Any:
         """With the arguments that the handler takes, and no others."""

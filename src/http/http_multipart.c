@@ -31,7 +31,7 @@ static bool is_name(const char *s, size_t n, const char *wanted)
 static int find_boundary(struct walk *w, const char *content_type)
 {
         const char *params = strchr(content_type, ';');
-        struct http_param_walk pw = {params, params + (params ? strlen(params) : 0)};
+        struct http_param_walk pw = {params, params ? params + strlen(params) : NULL};
         char value[512];
         const char *name;
         size_t name_len, len;

@@ -30,7 +30,7 @@ enum cli_exit {
         X(run, cli_run, "[--plugins DIR]... PLUGIN TOOL [key=value...]",                           \
           "run a tool without a host: start, call, exit")                                          \
         X(check, cli_check, "DIR...", "validate plugins and say what to install")                  \
-        X(new, cli_new, "NAME --native", "write a plugin that builds and runs")                    \
+        X(new, cli_new, "NAME --native | --python", "write a plugin that builds and runs")         \
         X(version, cli_version, "", "this program's version")                                      \
         X(help, cli_help, "[COMMAND]", "what a command takes")
 

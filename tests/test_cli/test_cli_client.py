@@ -281,8 +281,8 @@ class CliClientTest(unittest.TestCase):
                      ("call", "ocr", "good", "nokey"), ("call", "ocr", "good", "--jsn", "{}"),
                      ("call", "ocr", "good", "--json", "[]"), ("call", "ocr", "good", "a=@/nowhere"),
                      ("list", "x"), ("status",), ("status", "../x"), ("logs", "x/y"), ("nonsense",), (),
-                     ("list", "--format", "xml"), ("new", "x"), ("new", "x", "--python"),
-                     ("new", "X Y", "--native"), ("help", "nonsense"), ("list", "--url", "https://h")):
+                     ("list", "--format", "xml"), ("new", "x"), ("new", "x", "--python", "--native"),
+                     ("new", "X Y", "--native"), ("new", "X Y", "--python"), ("help", "nonsense"), ("list", "--url", "https://h")):
             with self.subTest(args):
                 code, out, err = self.run_cli(*args)
                 self.assertEqual((code, out), (2, ""))

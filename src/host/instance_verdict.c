@@ -12,6 +12,8 @@
 #define TAIL_IN_WORDS 400
 #define TEXT_MAX      KIB(4)
 #define TRACEBACK_MAX KIB(16)
+/* A worker's exit when its end of the channel is of no use any more: docs/PROTOCOL.md, SHUTDOWN. */
+#define EXIT_CHANNEL_LOST 72
 
 static bool is_call(const struct verdict_circumstances *c)
 {
@@ -69,6 +71,14 @@ static void verdict_of_exit(const struct obituary *d, const struct verdict_circu
 {
         char words[OBITUARY_SENTENCE_SIZE];
 
+        if (d->exit_code == EXIT_CHANNEL_LOST) {
+                snprintf(words, sizeof words,
+                         "the plugin closed or replaced descriptor 3, its channel to the host "
+                         "(stage=%s).",
+                         c->stage);
+                fail_with_tail(o, PLUGIN_ERROR_PROTOCOL, words, c);
+                return;
+        }
         if (!strcmp(c->stage, "load")) {
                 snprintf(words, sizeof words,
                          "ImportError: the plugin exited with code %d while being loaded "

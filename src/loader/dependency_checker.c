@@ -23,6 +23,7 @@ void dependency_plan_done(struct dependency_plan *p)
         }
         free(p->checks);
         free(p->interpreter);
+        free(p->own_python);
         free(p->dir);
         *p = (struct dependency_plan){0};
 }
@@ -104,6 +105,11 @@ static int choose_interpreter(struct dependency_plan *p, const struct plugin_man
 
         if (!m->packages[0] && !asks_torch)
                 return 0;
+        if (m->python || host_python) {
+                p->own_python = mem_dup0(python, strlen(python));
+                if (!p->own_python)
+                        return -ENOMEM;
+        }
         /* With a slash in it but not at its head it lies in the plugin's folder: a venv. */
         if (m->python && python[0] != '/' && strchr(python, '/'))
                 p->interpreter = join_path(box_dir, python);
@@ -253,8 +259,8 @@ static void say_unknown(struct str *s, const struct dependency_check *check)
 }
 
 /* One problem that is not the GPU's: the sentence, and in brackets what was found. */
-static void add_problem(struct str *s, const struct dependency_check *check,
-                        const struct wire_verdict *v)
+static void add_problem(struct str *s, const struct dependency_plan *p,
+                        const struct dependency_check *check, const struct wire_verdict *v)
 {
         static void (*const sayings[])(struct str *, const char *, unsigned) = {
             [WIRE_CHECK_LIBRARY] = say_library,
@@ -267,6 +273,9 @@ static void add_problem(struct str *s, const struct dependency_check *check,
                 say_unknown(s, check);
         else
                 sayings[check->kind](s, check->shown, v->status);
+        /* Another interpreter's packages are not where a plain pip would put them. */
+        if (check->kind == WIRE_CHECK_PACKAGE && v->status == WIRE_CHECK_MISSING && p->own_python)
+                str_addf(s, " (that is: %s -m pip install %s)", p->own_python, check->shown);
         /* What is not there has no more to be said of it. */
         if (v->detail.len == 0 || v->status == WIRE_CHECK_MISSING)
                 return;
@@ -326,7 +335,7 @@ int dependency_checker_verdict(const struct dependency_plan *p, const struct wir
                         continue;
                 if (found)
                         str_adds(reason, "; ");
-                add_problem(reason, &p->checks[i], &report->verdicts[i]);
+                add_problem(reason, p, &p->checks[i], &report->verdicts[i]);
                 found = 1;
         }
         return reason->bad ? err_set_errno(e, -ENOMEM, "say what is missing") : found;

@@ -10,6 +10,7 @@
 
 struct dependency_plan {
         char *interpreter; /* NULL: none needed */
+        char *own_python;  /* the interpreter as manifest or config names it; NULL: the system's */
         char *dir;         /* the plugin's folder as the box sees it: no model leads out of it */
         struct dependency_check {
                 enum wire_check_kind kind;

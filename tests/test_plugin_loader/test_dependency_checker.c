@@ -167,6 +167,17 @@ static void test_all_there_gives_no_reason(void **state)
         expect_reason(NATIVE(""), well, 0, NULL);
 }
 
+static void test_missing_package_is_installed_where_the_plugin_looks_for_it(void **state)
+{
+        struct wire_verdict missing[] = {say(WIRE_CHECK_MISSING, "")};
+
+        (void)state;
+        expect_reason(PYTHON(",\"python\":\"venv/bin/python\",\"dependencies\":[\"torch\"]"),
+                      missing, 1,
+                      "ImportError: No module named 'torch'. Install with: pip install torch "
+                      "(that is: venv/bin/python -m pip install torch)");
+}
+
 static void test_missing_gpu_says_which_check_failed_how(void **state)
 {
         struct wire_verdict both[] = {say(WIRE_CHECK_MISSING, "libcuda.so.1 not found"),
@@ -332,6 +343,7 @@ int main(void)
             cmocka_unit_test(test_plan_that_fits_no_message_is_refused),
             cmocka_unit_test(test_plan_is_what_goes_over_the_wire),
             cmocka_unit_test(test_all_there_gives_no_reason),
+            cmocka_unit_test(test_missing_package_is_installed_where_the_plugin_looks_for_it),
             cmocka_unit_test(test_missing_gpu_says_which_check_failed_how),
             cmocka_unit_test(test_each_kind_of_problem_says_what_to_do),
             cmocka_unit_test(test_all_problems_are_listed_at_once),

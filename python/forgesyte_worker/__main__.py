@@ -13,8 +13,8 @@ import sys
 
 def _main() -> int:
     here = os.path.dirname(os.path.abspath(__file__))
-    # What Python has put first is this folder, whose modules are nobody's top-level modules.
-    sys.path[:1] = [os.path.dirname(here)]
+    # Python has put this folder first, whose modules are nobody's top-level modules.
+    sys.path[:] = [os.path.dirname(here), *(p for p in sys.path if os.path.abspath(p) != here)]
     state = sys.argv.pop(1)
     from forgesyte_worker import serve
 

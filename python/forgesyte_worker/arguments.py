@@ -6,8 +6,6 @@ Owns: the files it makes of bytes that are wanted as a path; they go when the ca
 import base64
 import json
 import os
-import shutil
-import tempfile
 from typing import Any, Dict, List, Protocol
 
 from forgesyte.errors import ToolError
@@ -51,6 +49,8 @@ class Arguments:
         return blob.data
 
     def _write(self, blob: wire.Blob) -> str:
+        import tempfile  # few plugins need it, and each import is paid for at every start
+
         folder = tempfile.mkdtemp(prefix="forgesyte-")
         self._folders.append(folder)
         suffix = _SUFFIXES.get(blob.content_type.partition(";")[0].strip().lower(), ".bin")
@@ -65,6 +65,10 @@ class Arguments:
 
     def __exit__(self, *_: Any) -> None:
         self.values = {}
+        if not self._folders:
+            return
+        import shutil
+
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -41,6 +41,9 @@ class Failure(NamedTuple):
     traceback: str = ""
 
 
+UNSPEAKABLE = Failure(wire.EXCEPTION, "Exception", "an exception that cannot be described")
+
+
 class Told(Exception):
     """Raised by the runtime itself: `type` and words say all, a traceback would add nothing."""
 
@@ -201,7 +204,8 @@ def _is_there(module: str) -> bool:
 
 def _is_system(interpreter: str) -> bool:
     folder, name = os.path.split(interpreter)
-    return folder in ("", "/usr/bin", "/bin") and re.fullmatch(r"(python3?[0-9.]*)?", name) is not None
+    known = re.fullmatch(r"(python3?[0-9.]*)?", name) is not None
+    return known and folder in ("", "/usr/bin", "/bin")
 
 
 def _printable(text: str) -> str:

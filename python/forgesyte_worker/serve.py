@@ -47,7 +47,7 @@ class Worker:
         try:
             self.factory = loading.load(self.load.dir, self.load.entrypoint)
         except BaseException as e:
-            self.answer_failure(self.failures.of_load(e))
+            self.answer_failure(self.failures.of_load, e)
             return
         self.stage = LOADED
         self.answer(wire.READY)
@@ -59,7 +59,7 @@ class Worker:
             self.toolbox = Toolbox(self.plugin, self.load.plugin)
             meta = self.toolbox.meta()
         except BaseException as e:
-            self.answer_failure(self.failures.of_init(e))
+            self.answer_failure(self.failures.of_init, e)
             return
         self.stage = READY
         self.channel.send(wire.META, wire.encode_meta(meta))
@@ -70,7 +70,7 @@ class Worker:
             verdict = self.call_hook("validate")
             loading.check_verdict(verdict)
         except BaseException as e:
-            self.answer_failure(self.failures.of_validate(e))
+            self.answer_failure(self.failures.of_validate, e)
             return
         self.answer(wire.READY)
 
@@ -79,7 +79,7 @@ class Worker:
         try:
             pieces = self.run(call)
         except BaseException as e:
-            self.answer_failure(self.failures.of_call(e))
+            self.answer_failure(self.failures.of_call, e)
             return
         self.answer(wire.RESULT, pieces)
 
@@ -101,7 +101,12 @@ class Worker:
         streams.flush()
         self.channel.answer(kind, pieces)
 
-    def answer_failure(self, failure: failures.Failure) -> None:
+    def answer_failure(self, of: Callable[[BaseException], failures.Failure],
+                       e: BaseException) -> None:
+        try:
+            failure = of(e)
+        except BaseException:  # an exception that even to look at raises
+            failure = failures.UNSPEAKABLE
         self.answer(wire.ERROR, wire.encode_error(*failure))
 
     # --- the loop ---------------------------------------------------------------------------------
@@ -110,7 +115,7 @@ class Worker:
         while True:
             try:
                 return self.channel.next_request()
-            except Exception:
+            except BaseException:
                 # A timer or signal handler of the plugin's went off between two calls.
                 traceback.print_exc()
 

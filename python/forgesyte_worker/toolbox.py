@@ -48,6 +48,8 @@ class Tool:
         self.output_schema = schemas.of_output(declared.get("output_schema",
                                                             declared.get("outputs")))
         self.description = declared.get("description") or _first_line(handler)
+        if not isinstance(self.description, (str, type(None))):
+            raise ValueError(f"its description is a {type(self.description).__name__}")
         self.bytes_names = schemas.bytes_names(self.input_schema)
         self.path_names = schemas.path_names(given)
 

@@ -135,7 +135,10 @@ class FailureTest(CallTest):
             self.assertEqual(self.failure("raises", what=what).type, type_)
 
     def test_an_exception_that_cannot_be_printed(self):
-        self.assertEqual(self.failure("raises", what="Odd()").text, "<a Odd that cannot be printed>")
+        error = self.failure("raises", what="Odd()")
+        self.assertEqual(error.text, "<a Odd that cannot be printed>")
+        self.assertEqual(self.failure("raises", what="Unspeakable('x')")[:3], (
+            EXCEPTION, "Exception", "an exception that cannot be described"))
 
     def test_long_and_dangerous_words_are_bounded_and_inert(self):
         error = self.failure("long_words")

@@ -1,5 +1,4 @@
-"""test_cancel.py -- a CANCEL reaches whatever runs in Python, and the next call knows nothing of it.
-"""
+"""test_cancel.py -- a CANCEL reaches what runs in Python, and the next call knows nothing of it."""
 import json
 import time
 import unittest

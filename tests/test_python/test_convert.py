@@ -97,8 +97,8 @@ class ConvertTest(unittest.TestCase):
         self.assertEqual(as_json([1e308, 1e308]), [1e308, 1e308])
 
     def test_keys_are_made_text_as_json_does(self):
-        self.assertEqual(as_json({1: "a", True: "b", None: "c", 2.5: "d", Named.A: "e"}),
-                         {"1": "b", "null": "c", "2.5": "d", "a": "e"})
+        self.assertEqual(as_json({1: "a", False: "b", None: "c", 2.5: "d", Named.A: "e"}),
+                         {"1": "a", "false": "b", "null": "c", "2.5": "d", "a": "e"})
         self.refused({"m": {(1, 2): 3}}, "result.m: its key (1, 2) is a tuple, not a string")
         self.refused({"m": {1: 2, "1": 3}}, 'result.m: two of its keys are "1"')
 

@@ -1,5 +1,4 @@
-"""test_loading.py -- entry points, what a plugin finds, and the truth about what fails before READY.
-"""
+"""test_loading.py -- entry points, what a plugin finds, and the truth about failures of loading."""
 import json
 import unittest
 
@@ -278,7 +277,8 @@ class InitTest(PluginTest):
                 ("  pass", "Plugin.name is not a string"),
                 ("  name = 'p'", "Plugin.tools is not a dict"),
                 ("  name = 'p'\n  tools = []", "Plugin.tools is not a dict"),
-                ("  name = 'p'\n  tools = {'t': {'description': ''}}", "tools['t'] has no callable"),
+                ("  name = 'p'\n  tools = {'t': {'description': ''}}",
+                 "tools['t'] has no callable"),
                 ("  name = 'p'\n  tools = {'t': {'handler': 'gone'}}", "has no callable handler"),
                 ("  name = 'p'\n  tools = {'t': {'handler': len, 'input_schema': 3}}",
                  "['input_schema'] is not a dict")):
@@ -293,7 +293,7 @@ class InitTest(PluginTest):
                 ("{'t': {'handler': len, 'input_schema': 7}}", "an input schema is a dict, not a"),
                 ("{'t': {'handler': len, 'input_schema': {'a': {'type': {1}}}}}",
                  "a schema is not JSON"),
-                ("{'t': {'handler': len, 'description': {1}}}", "not JSON serializable"),
+                ("{'t': {'handler': len, 'description': {1}}}", "its description is a set"),
                 ("{'t': {'handler': len, 'description': 'x' * 1048576}}", "at most 1048576")):
             error = self.failure(f"class Plugin:\n  tools = {tools}")
             self.assertIn(words, error.text)
@@ -363,7 +363,8 @@ class EndTest(PluginTest):
         good = "class Plugin:\n  tools = {}"
         for kind, payload, lies in (
                 (LOAD, b"", {}), (INIT, b"", {}), (INIT, b"", {"length": 1}), (99, b"", {}),
-                (CALL, b"x", {}), (CALL, b"", {"length": (128 << 20) + 1}),
+                (CALL, b"x", {}),
+                (CALL, b"", {"length": (128 << 20) + 1}),
                 (SHUTDOWN, b"", {"generation": 8}), (SHUTDOWN, b"", {"seq": 1})):
             runtime = self.started(good)
             runtime.send(kind, payload, **lies)

@@ -1,4 +1,5 @@
 """test_styles.py -- plugins as they were written for the ForgeSyte server work as they are."""
+import ast
 import json
 import os
 import subprocess
@@ -216,24 +217,27 @@ assert P().run_tool("t", {"a": 1}) == 1
         self.assertEqual(done.stderr, b"to stderr\n")
 
 
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+
+
 class SourceTest(unittest.TestCase):
     def test_the_runtime_is_python_3_9_and_imports_nothing_else(self):
-        import ast
-
         known = getattr(sys, "stdlib_module_names", None)
         for folder, _, files in os.walk(fake_host.LIBDIR):
             for file in (f for f in files if f.endswith(".py")):
                 with open(os.path.join(folder, file), encoding="utf-8") as f:
                     tree = ast.parse(f.read(), file, feature_version=(3, 9))
                 self.assertTrue(ast.get_docstring(tree), f"{file} says what it is for")
-                for node in ast.walk(tree):
-                    names = [a.name for a in node.names] if isinstance(node, ast.Import) else (
-                        [node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
-                    for name in names:
-                        top = name.partition(".")[0]
-                        self.assertTrue(top in ("forgesyte", "forgesyte_worker")
-                                        or known is None or top in known
-                                        or (file, top) == ("models.py", "pydantic"), (file, name))
+                for name in imports(tree):
+                    top = name.partition(".")[0]
+                    self.assertTrue(top in ("forgesyte", "forgesyte_worker")
+                                    or known is None or top in known
+                                    or (file, top) == ("models.py", "pydantic"), (file, name))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,12 @@ class Odd(Exception):
         raise RuntimeError("not even this")
 
 
+class Unspeakable(ModuleNotFoundError):
+    @property
+    def name(self):
+        raise RuntimeError("do not look at me")
+
+
 class _Private(KeyError):
     pass
 

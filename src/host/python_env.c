@@ -1,5 +1,6 @@
 #include "host/python_env.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -58,16 +59,65 @@ static int show_both(struct sandbox_policy *p, const char *folder, const char *p
         return r == 0 && real && strcmp(real, folder) ? show(p, real, plugin_dir) : r;
 }
 
-/* /x/bin/python -> /x, the installation. A program right below the root shows itself only. */
-static int show_prefix(struct sandbox_policy *p, const char *program, const char *plugin_dir)
+static bool has_file(const char *folder, const char *name)
+{
+        char path[PATH_MAX];
+        int len = snprintf(path, sizeof path, "%s/%s", folder, name);
+
+        return len > 0 && (size_t)len < sizeof path && access(path, F_OK) == 0;
+}
+
+/* Does the folder hold some pythonX.Y/os.py? */
+static bool has_library(const char *prefix, const char *lib)
+{
+        char path[PATH_MAX];
+        const struct dirent *d;
+        bool found = false;
+        DIR *dir;
+
+        if (!has_file(prefix, lib))
+                return false;
+        snprintf(path, sizeof path, "%s/%s", prefix, lib);
+        dir = opendir(path);
+        while (dir && !found && (d = readdir(dir))) {
+                char name[sizeof d->d_name + sizeof "/os.py"];
+
+                snprintf(name, sizeof name, "%s/os.py", d->d_name);
+                found = has_file(path, name);
+        }
+        if (dir)
+                closedir(dir);
+        return found;
+}
+
+/* The venv or installation that a program lies in: /x/bin/python -> /x. Other folders have a bin/
+ * too (~/.local) and are nobody's business. 1: none; -ENOMEM. */
+static int prefix_of(const char *program, char **ret)
 {
         scoped(free) char *prefix = strdup(program);
 
         if (!prefix)
                 return -ENOMEM;
-        if (!to_parent(prefix) || !to_parent(prefix))
-                return show_both(p, program, plugin_dir);
-        return show_both(p, prefix, plugin_dir);
+        if (!to_parent(prefix) || !to_parent(prefix) ||
+            (!has_file(prefix, "pyvenv.cfg") && !has_library(prefix, "lib") &&
+             !has_library(prefix, "lib64")))
+                return 1;
+        *ret = take_ptr(prefix);
+        return 0;
+}
+
+/* The installation, or at least the program; not a link on the way, which leads on. */
+static int show_prefix(struct sandbox_policy *p, const char *program, const char *plugin_dir)
+{
+        scoped(free) char *prefix = NULL;
+        int r = prefix_of(program, &prefix);
+        struct stat st;
+
+        if (r == 0)
+                return show_both(p, prefix, plugin_dir);
+        return r > 0 && lstat(program, &st) == 0 && S_ISREG(st.st_mode)
+                   ? show(p, program, plugin_dir)
+                   : MIN_OF(r, 0);
 }
 
 /* `home = /x/bin` in DIR/pyvenv.cfg is where the venv's interpreter comes from. */
@@ -103,6 +153,18 @@ static int show_venv(struct sandbox_policy *p, const char *program, const char *
         return to_parent(venv) && to_parent(venv) ? show_home(p, venv, plugin_dir) : 0;
 }
 
+/* The same place without `..` and links to folders on the way to it. */
+static void straighten(char *path, size_t size)
+{
+        char *slash = strrchr(path, '/');
+        scoped(free) char *folder = slash > path ? mem_dup0(path, (size_t)(slash - path)) : NULL;
+        scoped(free) char *real = folder ? realpath(folder, NULL) : NULL;
+        scoped(free) char *straight = NULL;
+
+        if (real && asprintf(&straight, "%s%s", real, slash) > 0 && strlen(straight) < size)
+                strcpy(path, straight);
+}
+
 /* Where the link at `path` leads, as an absolute path; false: it is none. */
 static bool follow(const char *path, char *to, size_t size)
 {
@@ -118,7 +180,43 @@ static bool follow(const char *path, char *to, size_t size)
                 len = snprintf(to, size, "%s", target);
         else
                 len = snprintf(to, size, "%.*s%s", (int)(slash - path + 1), path, target);
-        return len > 0 && (size_t)len < size;
+        if (len <= 0 || (size_t)len >= size)
+                return false;
+        if (strstr(to, "/.."))
+                straighten(to, size);
+        return true;
+}
+
+/* Of a path with a slash in it; other names are looked up on PATH by whoever starts them. */
+static bool make_absolute(const char *path, char *to, size_t size)
+{
+        scoped(free) char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+        int len = here ? snprintf(to, size, "%s/%s", here, path) : snprintf(to, size, "%s", path);
+
+        if (!strchr(path, '/') || to[0] != '/' || (size_t)len >= size)
+                return false;
+        if (strstr(to, "/.."))
+                straighten(to, size);
+        return true;
+}
+
+char *python_env_resolve(const char *interpreter)
+{
+        char start[PATH_MAX], at[PATH_MAX], next[PATH_MAX];
+
+        if (!make_absolute(interpreter, start, sizeof start))
+                return strdup(interpreter);
+        memcpy(at, start, sizeof at);
+        for (unsigned links = 0; links < LINKS_MAX; links++) {
+                scoped(free) char *prefix = NULL;
+
+                if (prefix_of(at, &prefix) <= 0)
+                        return strdup(at);
+                if (!follow(at, next, sizeof next))
+                        break;
+                memcpy(at, next, sizeof at);
+        }
+        return strdup(start);
 }
 
 int python_env_bind(struct sandbox_policy *p, const char *interpreter, const char *plugin_dir,
@@ -129,9 +227,6 @@ int python_env_bind(struct sandbox_policy *p, const char *interpreter, const cha
 
         if (interpreter[0] != '/')
                 return 0;
-        if (access(interpreter, X_OK) < 0)
-                return err_set_errno(e, -EINVAL, "python: %s is no program that can be run",
-                                     interpreter);
         snprintf(at, sizeof at, "%s", interpreter);
         for (unsigned links = 0; links < LINKS_MAX && r == 0; links++) {
                 r = show_prefix(p, at, plugin_dir);

@@ -8,10 +8,16 @@
 
 #include "sandbox/sandbox_policy.h"
 
-/* interpreter: an absolute host path, as it is written (a venv is recognised by the path, not by
- * what the link leads to). Adds a read-only bind for each folder outside /usr that it needs; a bare
- * name needs none. plugin_dir is shown anyway. -ENOMEM; -EINVAL with words when it is no
- * executable. */
+/* The path by which a box may start it: the first place, along the links from there, that lies in a
+ * venv or an installation. So a link in ~/.local/bin is followed, and what lies around it is not
+ * shown. A path that leads to none is itself, a relative one (with a slash in it) begins in the
+ * working directory. The caller frees; NULL: no memory. */
+char *python_env_resolve(const char *interpreter) must_check;
+
+/* interpreter: as python_env_resolve gave it (a venv is recognised by the path, not by what its
+ * link leads to). Adds a read-only bind for each folder outside /usr that it needs; a bare name
+ * needs none, and of one that is missing the worker will say so. plugin_dir is shown anyway.
+ * -ENOMEM. */
 int python_env_bind(struct sandbox_policy *p, const char *interpreter, const char *plugin_dir,
                     struct err *e) must_check;
 

@@ -684,6 +684,10 @@ static bool set_release(struct unit *u, struct plugin_manifest *take_m)
                 }
                 r->refs = 1;
                 r->manifest = take_m;
+                if (unit_box_choose_python(u, take_m) < 0) {
+                        release_unref(r);
+                        return false;
+                }
                 free(clamp(u, take_m));
                 u->queue.max = take_m->limits.queue;
         }

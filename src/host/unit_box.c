@@ -25,6 +25,21 @@ const char *unit_box_python(const struct unit *u)
         return c->python;
 }
 
+int unit_box_choose_python(const struct unit *u, struct plugin_manifest *m)
+{
+        const char *python = m->python ? m->python : unit_box_python(u);
+        char *chosen;
+
+        if (!python || (m->python && python[0] != '/'))
+                return 0;
+        chosen = python_env_resolve(python);
+        if (!chosen)
+                return -ENOMEM;
+        free(m->python);
+        m->python = chosen;
+        return 0;
+}
+
 static int add_env(struct sandbox_policy *p, const char *pair)
 {
         const char *eq = strchr(pair, '=');
@@ -33,13 +48,12 @@ static int add_env(struct sandbox_policy *p, const char *pair)
         return key ? sandbox_policy_add_env(p, key, eq + 1) : -ENOMEM;
 }
 
-/* The interpreter as it is written: the manifest's (a venv may lie in the plugin's folder), the
- * operator's, or python3. As the box sees it when `in_box`, else as the host does. -ENOMEM. */
+/* The manifest's interpreter, which by now is the operator's where that named none, or python3. One
+ * in the plugin's folder as the box sees it when `in_box`, else as the host does. -ENOMEM. */
 static int interpreter_of(const struct unit *u, bool in_box, char **ret)
 {
-        const char *mine = u->release->manifest->python, *theirs = unit_box_python(u);
-        const char *python = mine ? mine : theirs ? theirs : "python3";
-        bool inside = mine && python[0] != '/' && strchr(python, '/');
+        const char *mine = u->release->manifest->python, *python = mine ? mine : "python3";
+        bool inside = python[0] != '/' && strchr(python, '/');
 
         if (!inside)
                 *ret = strdup(python);

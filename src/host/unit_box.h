@@ -10,6 +10,9 @@ extern const struct instance_owner unit_instance_owner;
 
 /* The plugin's folder as its worker sees it. */
 const char *unit_box_dir(const struct unit *u);
+/* Makes the operator's interpreter the manifest's where that names none, and of either the path by
+ * which a box may start it. -ENOMEM. */
+int unit_box_choose_python(const struct unit *u, struct plugin_manifest *m) must_check;
 /* The operator's interpreter for it, or NULL. */
 const char *unit_box_python(const struct unit *u);
 /* Starts a worker (or a probe) of the current release: as instance_start. */

@@ -46,6 +46,24 @@ char *python_runtime_state(const struct worker_channel *c, uint64_t max_output,
         return str_take(&text);
 }
 
+static void say_why(const char *interpreter, int error, struct worker_fault *f)
+{
+        char target[256];
+        ssize_t n = readlink(interpreter, target, sizeof target);
+
+        /* A venv whose Python was removed or has moved. */
+        if (error == ENOENT && n > 0)
+                worker_fault_set(
+                    f, WIRE_ERROR_IMPORT, "ImportError",
+                    "the interpreter %s cannot be started: it is a link to %.*s, which "
+                    "is not there",
+                    interpreter, (int)n, target);
+        else
+                worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
+                                 "the interpreter %s cannot be started: %s", interpreter,
+                                 strerror(error));
+}
+
 int python_runtime_start(const struct worker_channel *c, uint64_t max_output,
                          const struct wire_load *m, const uint8_t *payload, size_t n,
                          struct worker_fault *f)
@@ -69,7 +87,6 @@ int python_runtime_start(const struct worker_channel *c, uint64_t max_output,
         /* -B: the plugin's folder is read-only; -u: what it prints is seen before it dies. */
         execvp(interpreter,
                (char *[]){interpreter, (char[]){"-B"}, (char[]){"-u"}, program.data, state, NULL});
-        worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
-                         "the interpreter %s cannot be started: %s", interpreter, strerror(errno));
+        say_why(interpreter, errno, f);
         return 1;
 }

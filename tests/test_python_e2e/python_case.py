@@ -40,7 +40,8 @@ class PythonCase(HostCase):
         for parent, folders, names in os.walk(folder):
             os.chmod(parent, 0o755)
             for each in names:
-                os.chmod(os.path.join(parent, each), 0o644)
+                if not os.path.islink(os.path.join(parent, each)):
+                    os.chmod(os.path.join(parent, each), 0o644)
         return folder
 
     def load(self, source, *args, files=(), env=None, **manifest):

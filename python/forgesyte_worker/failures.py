@@ -131,7 +131,7 @@ class Failures:
         except BaseException:
             return ""
         if left_out:
-            text += f"({left_out} frames of libraries left out)\n"
+            text += f"({left_out} more frames left out)\n"
         if len(text) <= TRACEBACK_MAX // 4:
             return text
         data = text.encode("utf-8", "backslashreplace")

@@ -107,6 +107,8 @@ class Worker:
             failure = of(e)
         except BaseException:  # an exception that even to look at raises
             failure = failures.UNSPEAKABLE
+        if failure.kind != wire.DECLARED and failure.traceback:
+            streams.tell(failure.traceback)
         self.answer(wire.ERROR, wire.encode_error(*failure))
 
     # --- the loop ---------------------------------------------------------------------------------

@@ -23,6 +23,30 @@ void api_reply_unknown_plugin(struct api *a, struct http_exchange *x, const char
                         names.len ? names.data : "none");
 }
 
+/* As it was loaded: the tools as they can be called, whoever declared them, manifest or plugin. */
+static json_t *manifest_json(const struct plugin_manifest *m)
+{
+        json_t *all = json_copy(m->raw), *tools = json_array();
+
+        for (size_t i = 0; i < m->n_tools && tools; i++) {
+                const struct manifest_tool *t = &m->tools[i];
+
+                if (json_array_append_new(
+                        tools, json_pack("{s:s,s:s?,s:O?,s:O?}", "name", t->name, "description",
+                                         t->description, "input_schema", t->input_schema,
+                                         "output_schema", t->output_schema)) < 0) {
+                        json_decref(tools);
+                        tools = NULL;
+                }
+        }
+        if (!all || !tools || json_object_set(all, "tools", tools) < 0) {
+                json_decref(all);
+                all = NULL;
+        }
+        json_decref(tools);
+        return all;
+}
+
 void api_get_manifest(struct api *a, struct http_exchange *x, const struct api_path *p)
 {
         const char *name = p->segments[2];
@@ -30,7 +54,7 @@ void api_get_manifest(struct api *a, struct http_exchange *x, const struct api_p
         scoped(free) struct plugin_health *h = malloc(sizeof *h);
 
         if (m) {
-                api_reply_json(x, 200, json_incref(m->raw));
+                api_reply_json(x, 200, manifest_json(m));
                 return;
         }
         if (!h || plugin_registry_get_status(supervisor_registry(a->o.supervisor), name, h) != 0)

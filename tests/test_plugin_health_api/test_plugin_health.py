@@ -1,5 +1,6 @@
 """test_plugin_health.py -- GET /v1/plugins/{name}/health: 200 or 404, never 500, and every field true."""
 import datetime
+import json
 import unittest
 
 from host import HostCase
@@ -142,6 +143,15 @@ class Probes(HostCase):
         tools = {tool["name"]: tool for tool in answer.json["tools"]}
         self.assertIn("input_schema", tools["echo"])
         self.assertEqual(answer.json["limits"]["timeout_seconds"], 2)
+
+    def test_tools_that_only_the_plugin_declares_are_shown_too(self):
+        self.plugin("p", like="crashtest", manifest_text=json.dumps(
+            {"name": "p", "version": "1", "entrypoint": "crashtest.so"}))
+        answer = self.serve().get("/v1/plugins/p/manifest")
+        self.assertIn({"name": "echo", "description": None, "input_schema": None,
+                       "output_schema": None},
+                      [{**tool, "description": tool["description"] or None}
+                       for tool in answer.json["tools"]])
 
 
 if __name__ == "__main__":

@@ -73,7 +73,19 @@ static int show(struct host_core *c, const struct options *o)
                 print_table(list, n);
         else if (print_json(list, n) < 0)
                 return command_fail(CLI_COMMAND_check, CLI_FAILURE, "out of memory");
+        if (supervisor_discovery_failures(c->supervisor))
+                return CLI_FAILURE;
         return bad ? CLI_PLUGIN : CLI_OK;
+}
+
+static int discover(struct host_core *c, const struct options *o)
+{
+        struct err e = {0};
+
+        for (char **python = o->host->python_plugins; *python; python++)
+                if (supervisor_discover(c->supervisor, *python, &e) < 0)
+                        return command_fail(CLI_COMMAND_check, CLI_FAILURE, "%s", e.msg);
+        return COMMAND_GO;
 }
 
 static int check_all(struct host_core *c, const struct options *o)
@@ -81,12 +93,16 @@ static int check_all(struct host_core *c, const struct options *o)
         bool settled = false;
         struct err e = {0};
         int total = 0;
+        int r = discover(c, o);
+
+        if (r != COMMAND_GO)
+                return r;
 
         for (size_t i = 0; i < o->n_rest && total >= 0; i++)
                 total = supervisor_scan(c->supervisor, o->rest[i], &e);
         if (total < 0)
                 return command_fail(CLI_COMMAND_check, CLI_FAILURE, "%s", e.msg);
-        if (total == 0)
+        if (total == 0 && o->n_rest > 0)
                 return command_fail(
                     CLI_COMMAND_check, CLI_FAILURE,
                     "no plugin in %.200s: a plugin is a folder with a manifest.json", o->rest[0]);
@@ -103,10 +119,12 @@ int cli_check(int argc, char **argv)
         scoped(options) struct options o = {0};
         struct host_core core;
         struct err e = {0};
-        int r = command_begin(CLI_COMMAND_check, argc, argv, 1, COMMAND_WORDS_MAX, &o);
+        int r = command_begin(CLI_COMMAND_check, argc, argv, 0, COMMAND_WORDS_MAX, &o);
 
         if (r != COMMAND_GO)
                 return r;
+        if (o.n_rest == 0 && !*o.host->python_plugins)
+                return command_fail(CLI_COMMAND_check, CLI_USAGE, "wants DIR...");
         if (o.host->log_level > LOG_LEVEL_ERROR)
                 o.host->log_level = LOG_LEVEL_ERROR;
         if (host_core_init(&core, o.host, &like, &e) < 0)

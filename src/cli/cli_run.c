@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -53,6 +54,29 @@ static int make_source(const struct options *o, struct argument_source *source)
         return COMMAND_GO;
 }
 
+static void on_settled(void *ctx)
+{
+        *(bool *)ctx = true;
+}
+
+/* Only an interpreter knows whether it has the plugin: it is waited for. */
+static int discover(struct host_core *c, const struct options *o)
+{
+        bool settled = false;
+        struct err e = {0};
+
+        for (char **python = o->host->python_plugins; *python; python++)
+                if (supervisor_discover(c->supervisor, *python, &e) < 0)
+                        return command_fail(CLI_COMMAND_run, CLI_FAILURE, "%s", e.msg);
+        if (!*o->host->python_plugins)
+                return COMMAND_GO;
+        if (supervisor_when_settled(c->supervisor, on_settled, &settled) < 0)
+                return command_fail(CLI_COMMAND_run, CLI_FAILURE, "out of memory");
+        if (host_core_wait(c, &settled, &e) < 0)
+                return command_fail(CLI_COMMAND_run, CLI_FAILURE, "%s", e.msg);
+        return COMMAND_GO;
+}
+
 static int find_plugin(struct host_core *c, const struct options *o)
 {
         struct err e = {0};
@@ -60,9 +84,14 @@ static int find_plugin(struct host_core *c, const struct options *o)
 
         for (char **dir = o->host->plugin_dirs; *dir; dir++) {
                 total = supervisor_scan(c->supervisor, *dir, &e);
+                /* Who has plugins in packages need have no folder of them. */
+                if (total == -ENOENT && *o->host->python_plugins)
+                        total = 0;
                 if (total < 0)
                         return command_fail(CLI_COMMAND_run, CLI_FAILURE, "%s", e.msg);
         }
+        if (total == 0 && *o->host->python_plugins)
+                return discover(c, o);
         if (total == 0)
                 return command_fail(CLI_COMMAND_run, CLI_FAILURE,
                                     "no plugin called %.64s in the plugins folders; name them with "

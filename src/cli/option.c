@@ -11,7 +11,7 @@
 
 bool option_is_list(const struct option *o)
 {
-        return o->type == OPTION_PATHS || o->type == OPTION_WORDS;
+        return o->type == OPTION_PATHS || o->type == OPTION_COMMANDS || o->type == OPTION_WORDS;
 }
 
 static void *member_of(const struct option *o, void *target)
@@ -56,6 +56,7 @@ void option_clear(const struct option *o, void *target)
 
         switch (o->type) {
         case OPTION_PATHS:
+        case OPTION_COMMANDS:
         case OPTION_WORDS:
                 for (size_t i = 0; *list && (*list)[i]; i++)
                         free((*list)[i]);
@@ -268,7 +269,7 @@ static int set_text(const struct option *o, void *target, const char *text, stru
 static int add_items(const struct option *o, void *target, const char *text, bool split,
                      struct err *e)
 {
-        const char *separator = !split ? "" : o->type == OPTION_PATHS ? ":" : ",";
+        const char *separator = !split ? "" : o->type == OPTION_WORDS ? "," : ":";
 
         for (;;) {
                 size_t len = strcspn(text, separator);
@@ -305,6 +306,7 @@ int option_set_text(const struct option *o, void *target, const char *text, bool
         case OPTION_URL:
                 return set_text(o, target, text, e);
         case OPTION_PATHS:
+        case OPTION_COMMANDS:
         case OPTION_WORDS:
                 return add_items(o, target, text, split, e);
         case OPTION_BYTES:
@@ -328,8 +330,9 @@ static int set_json_text(const struct option *o, void *target, const char *text,
                          struct err *e)
 {
         scoped(str) struct str s = {0};
-        bool path = o->type == OPTION_PATH || o->type == OPTION_PATHS ||
-                    (o->type == OPTION_COMMAND && strchr(text, '/'));
+        bool command = o->type == OPTION_COMMAND || o->type == OPTION_COMMANDS;
+        bool path =
+            o->type == OPTION_PATH || o->type == OPTION_PATHS || (command && strchr(text, '/'));
 
         if (path && *text && *text != '/' && *base)
                 str_addf(&s, "%s/", base);

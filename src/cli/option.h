@@ -22,6 +22,7 @@
         X(LISTEN, char *)      /* ADDR:PORT */                                                     \
         X(URL, char *)         /* http://HOST:PORT */                                              \
         X(PATHS, char **)      /* in a variable: separated by ':' */                               \
+        X(COMMANDS, char **)   /* as COMMAND; in a variable: separated by ':' */                   \
         X(WORDS, char **)      /* in a variable: separated by ',' */                               \
         X(BYTES, uint64_t)     /* 64M, 1.5G */                                                     \
         X(MEBIBYTES, uint64_t) /* a plain number of MiB, kept as bytes */                          \

@@ -63,6 +63,16 @@ static int check_listen(const struct host_config *c, struct err *e)
         return 0;
 }
 
+/* An interpreter that cannot be asked keeps no other plugin from being served. */
+static void discover(struct host *h)
+{
+        struct err e;
+
+        for (char **python = h->config->python_plugins; *python; python++)
+                if (supervisor_discover(h->core.supervisor, *python, &e) < 0)
+                        log_write(&h->core.log, LOG_LEVEL_ERROR, "%s", e.msg);
+}
+
 static void reread(struct host *h)
 {
         struct host_config *fresh = NULL;
@@ -89,6 +99,7 @@ static void reread(struct host *h)
         for (char **dir = h->config->plugin_dirs; *dir; dir++)
                 if (supervisor_scan(h->core.supervisor, *dir, &e) < 0)
                         log_write(&h->core.log, LOG_LEVEL_ERROR, "%s", e.msg);
+        discover(h);
         log_write(&h->core.log, LOG_LEVEL_INFO, "the configuration was read anew");
 }
 
@@ -221,14 +232,19 @@ static int start_http(struct host *h, struct err *e)
 
 static int start_plugins(struct host *h, struct err *e)
 {
+        bool packages = *h->config->python_plugins != NULL;
         int total = 0;
 
         for (char **dir = h->config->plugin_dirs; *dir; dir++) {
                 total = supervisor_scan(h->core.supervisor, *dir, e);
-                if (total < 0)
+                /* Who has plugins in packages need have no folder of them. */
+                if (total == -ENOENT && packages)
+                        log_write(&h->core.log, LOG_LEVEL_WARNING, "%s", e->msg);
+                else if (total < 0)
                         return total;
         }
-        if (total == 0)
+        discover(h);
+        if (total == 0 && !packages)
                 log_write(&h->core.log, LOG_LEVEL_WARNING,
                           "no plugin found: a plugin is a folder with a manifest.json");
         return 0;

@@ -14,6 +14,7 @@ void host_config_free(struct host_config *c)
         if (!c)
                 return;
         strings_free(c->plugin_dirs);
+        strings_free(c->python_plugins);
         free(c->listen);
         free(c->token_file);
         strings_free(c->allowed_hosts);
@@ -47,8 +48,9 @@ struct host_config *host_config_new(void)
         c->log_level = LOG_LEVEL_INFO;
         c->listen = strdup("127.0.0.1:8000");
         c->plugin_dirs = calloc(2, sizeof *c->plugin_dirs);
+        c->python_plugins = calloc(1, sizeof *c->python_plugins);
         c->allowed_hosts = calloc(1, sizeof *c->allowed_hosts);
-        if (!c->listen || !c->plugin_dirs || !c->allowed_hosts)
+        if (!c->listen || !c->plugin_dirs || !c->python_plugins || !c->allowed_hosts)
                 return NULL;
         c->plugin_dirs[0] = strdup("plugins");
         return c->plugin_dirs[0] ? take_ptr(c) : NULL;

@@ -25,6 +25,7 @@ struct host_plugin_config {
 
 struct host_config {
         char **plugin_dirs;        /* each holds plugin folders; NULL-terminated */
+        char **python_plugins;     /* interpreters whose packages are plugins; NULL-terminated */
         char *listen;              /* "127.0.0.1:8000" */
         char *token_file;          /* or NULL */
         char **allowed_hosts;      /* further Host names; NULL-terminated */

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "host/unit.h"
+#include "host/python_discovery.h"
+#include "host/unit_box.h"
 
 int supervisor_new(const struct supervisor_options *o, struct supervisor **ret, struct err *e)
 {
@@ -24,6 +25,7 @@ int supervisor_new(const struct supervisor_options *o, struct supervisor **ret, 
         s->config = o->config;
         TAILQ_INIT(&s->units);
         TAILQ_INIT(&s->settle_waits);
+        TAILQ_INIT(&s->discoveries);
         r = plugin_registry_new(&s->registry, e);
         if (r == 0)
                 r = sandbox_runner_new(&box, &s->runner, e);
@@ -41,6 +43,7 @@ static void end_calls(struct supervisor *s)
         struct unit *u;
 
         s->closing = true;
+        python_discovery_close(s);
         TAILQ_FOREACH (u, &s->units, link)
                 unit_close(u, "the server is shutting down");
         TAILQ_FOREACH (u, &s->units, link) {
@@ -66,6 +69,7 @@ void supervisor_free(struct supervisor *s)
                 return;
         if (!s->closing)
                 end_calls(s);
+        python_discovery_free(s);
         while ((u = TAILQ_FIRST(&s->units))) {
                 TAILQ_REMOVE(&s->units, u, link);
                 unit_free(u);
@@ -120,27 +124,17 @@ static struct unit *unit_in(struct supervisor *s, const char *dir)
         return NULL;
 }
 
-static struct unit *add_unit(struct supervisor *s, const char *name, const char *dir)
-{
-        struct unit *u = unit_new(s, name, dir);
-
-        if (u)
-                TAILQ_INSERT_TAIL(&s->units, u, link);
-        return u;
-}
-
 /* --- finding plugins --- */
 
-/* A folder's name as a plugin name, for those whose manifest tells none; -2, -3 ... when it is
- * taken. */
-static void name_of_folder(struct supervisor *s, const char *dir, char *buf)
+/* What a plugin is called as a plugin name, for those whose manifest tells none; -2, -3 ... when it
+ * is taken. */
+static void name_of_label(struct supervisor *s, const char *label, char *buf)
 {
-        const char *base = strrchr(dir, '/');
         char name[61];
         size_t n = 0;
 
-        for (base = base ? base + 1 : dir; *base && n < sizeof name - 1; base++) {
-                char c = *base;
+        for (; *label && n < sizeof name - 1; label++) {
+                char c = *label;
 
                 if (c >= 'A' && c <= 'Z')
                         c = (char)(c - 'A' + 'a');
@@ -152,56 +146,86 @@ static void name_of_folder(struct supervisor *s, const char *dir, char *buf)
                 snprintf(buf, 65, "%s-%u", n ? name : "plugin", i);
 }
 
-static void refuse_folder(struct supervisor *s, const char *dir, enum plugin_error error,
-                          const char *words)
+/* Where a plugin was found. */
+struct origin {
+        const char *label, *dir;
+        const char *python, *made; /* of an interpreter's package, else NULL */
+};
+
+/* NULL: no memory. */
+static struct unit *add_found(struct supervisor *s, const char *name, const struct origin *o)
+{
+        struct unit *u = unit_new(s, name, o->dir);
+
+        if (!u)
+                return NULL;
+        u->python = o->python ? strdup(o->python) : NULL;
+        u->made = o->made ? strdup(o->made) : NULL;
+        u->seen = true;
+        if ((o->python && !u->python) || (o->made && !u->made)) {
+                unit_free(u);
+                return NULL;
+        }
+        TAILQ_INSERT_TAIL(&s->units, u, link);
+        return u;
+}
+
+static void refuse(struct supervisor *s, const struct origin *o, enum plugin_error error,
+                   const char *words)
 {
         char name[65];
         struct unit *u;
 
-        name_of_folder(s, dir, name);
+        name_of_label(s, o->label, name);
         if (s->o.only && strcmp(name, s->o.only))
                 return;
-        u = add_unit(s, name, dir);
+        u = add_found(s, name, o);
         if (u)
                 unit_load(u, NULL, error, words);
 }
 
-static void find_plugin(struct supervisor *s, const char *dir)
+static bool is_wanted(const struct supervisor *s, const char *name)
+{
+        if (s->o.only && strcmp(name, s->o.only))
+                return false;
+        for (size_t i = 0; i < s->config->n_plugins; i++)
+                if (s->config->plugins[i].disabled && !strcmp(s->config->plugins[i].name, name))
+                        return false;
+        return true;
+}
+
+static void find_plugin(struct supervisor *s, const struct origin *o)
 {
         scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
-        struct unit *u = unit_in(s, dir);
         char words[300];
+        struct unit *u;
         struct err e;
 
-        if (u)
-                return;
-        if (plugin_manifest_load(dir, &m, &e) < 0) {
-                refuse_folder(s, dir, PLUGIN_ERROR_MANIFEST, e.msg);
+        if (unit_box_manifest(o->dir, o->python, o->made, &m, &e) < 0) {
+                refuse(s, o, PLUGIN_ERROR_MANIFEST, e.msg);
                 return;
         }
-        if (s->o.only && strcmp(m->name, s->o.only))
+        if (!is_wanted(s, m->name))
                 return;
-        for (size_t i = 0; i < s->config->n_plugins; i++)
-                if (s->config->plugins[i].disabled && !strcmp(s->config->plugins[i].name, m->name))
-                        return;
         u = supervisor_unit(s, m->name);
         if (u) {
                 snprintf(words, sizeof words, "the name '%s' is taken by the plugin in %.180s",
                          m->name, u->dir);
-                refuse_folder(s, dir, PLUGIN_ERROR_VALIDATION, words);
+                refuse(s, o, PLUGIN_ERROR_VALIDATION, words);
                 return;
         }
-        u = add_unit(s, m->name, dir);
+        u = add_found(s, m->name, o);
         if (u)
                 unit_load(u, take_ptr(m), PLUGIN_ERROR_NONE, NULL);
 }
 
-static bool has_manifest(const char *dir)
+static void find_in_folder(struct supervisor *s, const char *dir)
 {
-        char path[PATH_MAX];
-        int n = snprintf(path, sizeof path, "%s/" PLUGIN_MANIFEST_FILE, dir);
+        const char *slash = strrchr(dir, '/');
+        const struct origin o = {.label = slash ? slash + 1 : dir, .dir = dir};
 
-        return n > 0 && (size_t)n < sizeof path && access(path, F_OK) == 0;
+        if (!unit_in(s, dir))
+                find_plugin(s, &o);
 }
 
 static int visible(const struct dirent *d)
@@ -218,8 +242,8 @@ static void scan_folder(struct supervisor *s, const char *root, const char *name
         if (n <= 0 || (size_t)n >= sizeof path)
                 return;
         real = realpath(path, NULL);
-        if (real && has_manifest(real))
-                find_plugin(s, real);
+        if (real && plugin_manifest_exists(real))
+                find_in_folder(s, real);
 }
 
 int supervisor_scan(struct supervisor *s, const char *dir, struct err *e)
@@ -231,8 +255,8 @@ int supervisor_scan(struct supervisor *s, const char *dir, struct err *e)
 
         if (!root)
                 return err_set_errno(e, -errno, "plugins folder %s", dir);
-        if (has_manifest(root)) {
-                find_plugin(s, root);
+        if (plugin_manifest_exists(root)) {
+                find_in_folder(s, root);
         } else {
                 n = scandir(root, &entries, visible, alphasort);
                 if (n < 0)
@@ -248,14 +272,103 @@ int supervisor_scan(struct supervisor *s, const char *dir, struct err *e)
         return total;
 }
 
+/* --- an interpreter's packages --- */
+
+int supervisor_discover(struct supervisor *s, const char *python, struct err *e)
+{
+        return python_discovery_start(s, python, e);
+}
+
+unsigned supervisor_discovery_failures(const struct supervisor *s)
+{
+        return s->discovery_failures;
+}
+
+static bool is_package_of(const struct unit *u, const char *python)
+{
+        return !u->gone && u->python && !strcmp(u->python, python);
+}
+
+void supervisor_adopt_begin(struct supervisor *s, const char *python)
+{
+        struct unit *u;
+
+        TAILQ_FOREACH (u, &s->units, link)
+                if (is_package_of(u, python))
+                        u->seen = false;
+}
+
+static bool is_as_before(const struct unit *u, const struct origin *o)
+{
+        return !strcmp(u->dir, o->dir) && !u->made == !o->made &&
+               (!o->made || !strcmp(u->made, o->made));
+}
+
+/* The plugin that this was when the interpreter was asked before, or NULL. */
+static struct unit *find_adopted(struct supervisor *s, const struct origin *o)
+{
+        scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
+        struct unit *u;
+        struct err e;
+
+        TAILQ_FOREACH (u, &s->units, link)
+                if (is_package_of(u, o->python) && is_as_before(u, o))
+                        return u;
+        /* Of another version. */
+        if (unit_box_manifest(o->dir, o->python, o->made, &m, &e) < 0)
+                return NULL;
+        u = supervisor_unit(s, m->name);
+        return u && is_package_of(u, o->python) && !u->seen ? u : NULL;
+}
+
+static bool replace(char **text, const char *with)
+{
+        char *copy = with ? strdup(with) : NULL;
+
+        if (with && !copy)
+                return false;
+        free(*text);
+        *text = copy;
+        return true;
+}
+
+void supervisor_adopt(struct supervisor *s, const char *label, const char *dir, const char *python,
+                      const char *made)
+{
+        const struct origin o = {label, dir, python, made};
+        struct unit *u = find_adopted(s, &o);
+
+        if (!u) {
+                find_plugin(s, &o);
+                return;
+        }
+        u->seen = true;
+        /* What it has of its own, a reload reads anew; what was made of it is told here. */
+        if (!is_as_before(u, &o) && replace(&u->dir, dir) && replace(&u->made, made))
+                unit_reload(u);
+}
+
+void supervisor_adopt_end(struct supervisor *s, const char *python)
+{
+        struct unit *u;
+
+        TAILQ_FOREACH (u, &s->units, link)
+                if (is_package_of(u, python) && !u->seen)
+                        unit_retire(u);
+}
+
 /* --- asking --- */
 
 char **supervisor_pending(struct supervisor *s, size_t *ret_n)
 {
+        static const char searched[] = "python plugins: being looked for in ";
+        const char *python;
         struct unit *u;
         size_t n = 0, bytes = 0;
         char **list, *text;
 
+        for (; (python = python_discovery_name(s, n)); n++)
+                bytes += sizeof searched + strlen(python);
         TAILQ_FOREACH (u, &s->units, link) {
                 if (u->gone || !unit_is_pending(u))
                         continue;
@@ -266,7 +379,10 @@ char **supervisor_pending(struct supervisor *s, size_t *ret_n)
         if (!list)
                 return NULL;
         text = (char *)(list + n + 1);
-        n = 0;
+        for (n = 0; (python = python_discovery_name(s, n)); n++) {
+                list[n] = text;
+                text += sprintf(text, "%s%s", searched, python) + 1;
+        }
         TAILQ_FOREACH (u, &s->units, link) {
                 if (u->gone || !unit_is_pending(u))
                         continue;
@@ -325,6 +441,8 @@ static bool is_settled(const struct supervisor *s)
 {
         const struct unit *u;
 
+        if (python_discovery_is_pending(s))
+                return false;
         TAILQ_FOREACH (u, &s->units, link)
                 if (!u->gone && unit_is_pending(u))
                         return false;
@@ -377,8 +495,10 @@ static void retire_vanished(struct supervisor *s)
 
                 if (u->gone)
                         continue;
-                if (!has_manifest(u->dir) ||
-                    (plugin_manifest_load(u->dir, &m, &e) == 0 && strcmp(m->name, u->name)))
+                if (u->made ? access(u->dir, F_OK) < 0 : !plugin_manifest_exists(u->dir))
+                        unit_retire(u);
+                else if (unit_box_manifest(u->dir, u->python, u->made, &m, &e) == 0 &&
+                         strcmp(m->name, u->name))
                         unit_retire(u);
         }
 }
@@ -392,6 +512,8 @@ int supervisor_reload_all(struct supervisor *s, void (*done)(void *ctx), void *c
         last = TAILQ_LAST(&s->units, unit_list);
         for (char **dir = s->config->plugin_dirs; *dir && r >= 0; dir++)
                 r = supervisor_scan(s, *dir, e);
+        for (char **python = s->config->python_plugins; *python && r >= 0; python++)
+                r = supervisor_discover(s, *python, e);
         if (r < 0)
                 return r;
         /* Those that were there before; the scan has begun the new ones. */

@@ -62,6 +62,13 @@ void supervisor_configure(struct supervisor *s, const struct host_config *config
  * read. */
 int supervisor_scan(struct supervisor *s, const char *dir, struct err *e) must_check;
 
+/* Looks for plugins among the packages of a Python interpreter, which is asked in a box; those
+ * found are loaded like a folder's, and what goes wrong later is logged. -errno with words when it
+ * cannot be asked. */
+int supervisor_discover(struct supervisor *s, const char *python, struct err *e) must_check;
+/* How many things of that kind went wrong so far. */
+unsigned supervisor_discovery_failures(const struct supervisor *s);
+
 /* The names of plugins that are still being found, checked or loaded, and of what step; a
  * malloc'ed NULL-terminated array in one block. NULL: no memory. */
 char **supervisor_pending(struct supervisor *s, size_t *ret_n);

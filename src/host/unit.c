@@ -64,6 +64,8 @@ void unit_free(struct unit *u)
         plugin_loader_done(&u->loader);
         plugin_log_done(&u->log);
         free(u->dir);
+        free(u->python);
+        free(u->made);
         free(u);
 }
 
@@ -751,7 +753,7 @@ void unit_reload(struct unit *u)
         struct err e;
         char words[200];
 
-        if (plugin_manifest_load(u->dir, &m, &e) < 0) {
+        if (unit_box_manifest(u->dir, u->python, u->made, &m, &e) < 0) {
                 unit_load(u, NULL, PLUGIN_ERROR_MANIFEST, e.msg);
                 return;
         }

@@ -30,6 +30,9 @@ struct unit {
         struct supervisor *s;
         char name[65];
         char *dir;
+        char *python;            /* the interpreter whose package it is; NULL: a folder's plugin */
+        char *made;              /* the manifest of a package that brings none; NULL: in dir */
+        bool seen;               /* the interpreter has told of it again */
         bool gone;               /* its folder vanished; only kept until the end */
         struct release *release; /* the current generation's; NULL: no manifest */
         struct plugin_loader loader;
@@ -91,6 +94,8 @@ struct supervisor {
         struct sandbox_runner *runner;
         struct plugin_registry *registry;
         TAILQ_HEAD(unit_list, unit) units;
+        TAILQ_HEAD(, python_discovery) discoveries; /* under way (python_discovery.h) */
+        unsigned discovery_failures;
         unsigned calls; /* under way */
         bool draining;
         bool closing;
@@ -103,6 +108,13 @@ struct settle_wait {
         void (*fn)(void *ctx);
         void *ctx;
 };
+/* An interpreter's packages: those told of between begin and end are new or as they were, and the
+ * ones not told of any more are gone. label: what to call one that has no good name; made: a
+ * manifest for a package without one, or NULL. */
+void supervisor_adopt_begin(struct supervisor *s, const char *python);
+void supervisor_adopt(struct supervisor *s, const char *label, const char *dir, const char *python,
+                      const char *made);
+void supervisor_adopt_end(struct supervisor *s, const char *python);
 struct unit *supervisor_unit(struct supervisor *s, const char *name);
 void supervisor_settled(struct supervisor *s); /* a unit's load has ended */
 void supervisor_emit(struct supervisor *s, const struct supervisor_event *event);

@@ -8,6 +8,26 @@
 
 #define PROBE_SECONDS 30
 
+int unit_box_manifest(const char *dir, const char *python, const char *made,
+                      struct plugin_manifest **ret, struct err *e)
+{
+        scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
+        int r = made ? plugin_manifest_parse(made, strlen(made), &m, e)
+                     : plugin_manifest_load(dir, &m, e);
+
+        if (r < 0)
+                return r;
+        if (python) {
+                /* It is installed there and nowhere else. */
+                free(m->python);
+                m->python = strdup(python);
+                if (!m->python)
+                        return err_set_errno(e, -ENOMEM, "manifest.json");
+        }
+        *ret = take_ptr(m);
+        return 0;
+}
+
 const char *unit_box_dir(const struct unit *u)
 {
         bool tree = supervisor_isolation(u->s)->namespaces & ISOLATION_NS_MOUNT;

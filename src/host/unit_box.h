@@ -8,6 +8,10 @@
 
 extern const struct instance_owner unit_instance_owner;
 
+/* The manifest as it is written now, of the interpreter's package when there is one (else NULL),
+ * and out of `made` when that is not NULL: as plugin_manifest_load. */
+int unit_box_manifest(const char *dir, const char *python, const char *made,
+                      struct plugin_manifest **ret, struct err *e) must_check;
 /* The plugin's folder as its worker sees it. */
 const char *unit_box_dir(const struct unit *u);
 /* Makes the operator's interpreter the manifest's where that names none, and of either the path by

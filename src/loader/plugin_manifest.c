@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/json.h"
@@ -282,6 +283,13 @@ int plugin_manifest_parse(const char *text, size_t n, struct plugin_manifest **r
                 return r;
         *ret = take_ptr(m);
         return 0;
+}
+
+bool plugin_manifest_exists(const char *dir)
+{
+        scoped(fd) int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return dirfd >= 0 && faccessat(dirfd, PLUGIN_MANIFEST_FILE, F_OK, 0) == 0;
 }
 
 int plugin_manifest_load(const char *dir, struct plugin_manifest **ret, struct err *e)

@@ -65,6 +65,8 @@ int plugin_manifest_parse(const char *text, size_t n, struct plugin_manifest **r
                           struct err *e) must_check;
 /* Reads and parses DIR/manifest.json; errors begin with "manifest.json: ". */
 int plugin_manifest_load(const char *dir, struct plugin_manifest **ret, struct err *e) must_check;
+/* There is such a file, whatever is in it. */
+bool plugin_manifest_exists(const char *dir);
 void plugin_manifest_free(struct plugin_manifest *m);
 DEFINE_SCOPED(struct plugin_manifest *, plugin_manifest_free)
 

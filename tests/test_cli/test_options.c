@@ -116,11 +116,15 @@ static void test_lists_replace_whole_lists_of_weaker_sources(void **state)
         (void)state;
         write_config(
             "{\"plugin_dirs\": [\"in-file\", \"/abs\"], \"allowed_hosts\": [\"a\", \"b\"]}");
-        assert_int_equal(load(CLI_COMMAND_serve, "serve -p one --plugins=two -p 3:3",
-                              "FORGESYTE_CONFIG=test_options.json FORGESYTE_PLUGINS=x:y "
-                              "FORGESYTE_ALLOWED_HOSTS=c,d:80",
-                              &o, &e),
-                         0);
+        assert_int_equal(
+            load(CLI_COMMAND_serve, "serve -p one --plugins=two -p 3:3",
+                 "FORGESYTE_CONFIG=test_options.json FORGESYTE_PLUGINS=x:y "
+                 "FORGESYTE_ALLOWED_HOSTS=c,d:80 FORGESYTE_PYTHON_PLUGINS=python3:/x/python",
+                 &o, &e),
+            0);
+        assert_string_equal(o.host->python_plugins[0], "python3");
+        assert_string_equal(o.host->python_plugins[1], "/x/python");
+        assert_null(o.host->python_plugins[2]);
         assert_string_equal(o.host->plugin_dirs[0], "one");
         assert_string_equal(o.host->plugin_dirs[1], "two");
         assert_string_equal(o.host->plugin_dirs[2], "3:3");
@@ -140,6 +144,7 @@ static void test_paths_of_the_file_begin_at_its_folder(void **state)
         (void)state;
         write_config(
             "{\"plugin_dirs\": [\"p\", \"/abs\"], \"python\": \"python3.11\","
+            " \"python_plugins\": [\"python3.9\", \"v/bin/python\", \"/opt/bin/python\"],"
             " \"token_file\": \"t\", \"plugins\": {\"ocr\": {\"python\": \".venv/bin/python\"}}}");
         assert_non_null(getcwd(cwd, sizeof cwd));
         snprintf(argv, sizeof argv, "serve --config %s/test_options.json", cwd);
@@ -148,6 +153,11 @@ static void test_paths_of_the_file_begin_at_its_folder(void **state)
         assert_string_equal(o.host->plugin_dirs[0], argv);
         assert_string_equal(o.host->plugin_dirs[1], "/abs");
         assert_string_equal(o.host->python, "python3.11");
+        assert_string_equal(o.host->python_plugins[0], "python3.9");
+        snprintf(argv, sizeof argv, "%s/v/bin/python", cwd);
+        assert_string_equal(o.host->python_plugins[1], argv);
+        assert_string_equal(o.host->python_plugins[2], "/opt/bin/python");
+        assert_null(o.host->python_plugins[3]);
         snprintf(argv, sizeof argv, "%s/.venv/bin/python", cwd);
         assert_string_equal(o.host->plugins[0].python, argv);
         options_done(&o);

@@ -1,4 +1,4 @@
-"""test_discovery.py -- plugins that are packages of an interpreter, found by their entry points.
+"""test_python_discovery.py -- plugins that are packages of an interpreter, found by their entry points.
 
 The interpreter is a venv of the test's own; its packages are written by hand, as pip would leave
 them.
@@ -33,8 +33,7 @@ MANIFEST = {"id": "tracker-own", "name": "Tracker", "version": "3.0", "license":
 class DiscoveryCase(HostCase):
     def setUp(self):
         super().setUp()
-        self.venv = os.path.join(self.plugins, "..", "venv")
-        self.venv = os.path.realpath(self.venv)
+        self.venv = os.path.realpath(os.path.join(self.folder, "venv"))
         subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", self.venv], check=True)
         self.python = os.path.join(self.venv, "bin", "python")
         lib = os.path.join(self.venv, "lib")
@@ -90,6 +89,11 @@ class Discovery(DiscoveryCase):
         self.assertEqual(health["version"], "2.1")
         self.assertEqual(self.host.run("demo-thing", "echo", {"text": "a"}).result,
                          {"said": {"text": "a"}})
+
+    def test_a_user_without_rights_finds_it_too(self):
+        self.install("demo", {"demo": "demo.plugin:Plugin"})
+        self.start(as_nobody=True)
+        self.assertEqual(self.host.run("demo", "echo").result, {"said": {}})
 
     def test_its_own_manifest_counts(self):
         self.install("tracker", {"other-name": "tracker.plugin:Plugin"})
@@ -151,7 +155,7 @@ class Discovery(DiscoveryCase):
 
     def test_what_no_package_may_name_is_not_shown_to_it(self):
         # An interpreter that lies: its box shows it no such folder, and so none is shown by it.
-        secret = os.path.join(self.plugins, "..", "secret")
+        secret = os.path.join(self.folder, "secret")
         os.makedirs(secret)
         fake = os.path.join(self.venv, "bin", "liar")
         with open(fake, "w", encoding="utf-8") as f:
@@ -174,7 +178,7 @@ class Discovery(DiscoveryCase):
         with open(fake, "w", encoding="utf-8") as f:
             f.write("#!/bin/sh\nexec sleep 1000\n")
         os.chmod(fake, 0o755)
-        self.host = self.serve("--python-plugins", fake)
+        self.host = self.serve("--python-plugins", fake, wait=False)
         pending = self.host.get("/readyz?verbose")
         self.assertEqual(pending.status, 503)
         self.assertIn(b"being looked for in", pending.body)

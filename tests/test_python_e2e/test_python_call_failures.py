@@ -15,6 +15,7 @@ class Exceptions(PythonCase):
         self.assertIn('plugin.py", line 2, in inner', trace)
         self.assertIn('plugin.py", line 6, in broken', trace)
         self.assert_readable(trace)
+        self.assertIn('plugin.py", line 2, in inner', self.log())
 
     def test_an_exception_of_its_own_class_has_that_name(self):
         self.start("class FluxError(Exception):\n    pass\n\n\ndef broken():\n"

@@ -227,6 +227,14 @@ class Mended(PythonCase):
                          ("INITIALIZED", 2, None))
         self.assertEqual(self.host.run("p", "greet").result, {"text": "hello world"})
 
+    def test_the_log_has_what_was_printed_before_and_the_traceback(self):
+        self.load(at_import("print('about to fail')\nraise ValueError('now')"))
+        log = self.log()
+        self.assertIn("about to fail", log)
+        self.assertIn("Traceback (most recent call last)", log)
+        self.assertIn("plugin.py", log)
+        self.assert_readable(log)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -137,6 +137,9 @@ class Arguments(PythonCase):
         self.assert_error(self.host.run("p", "scale", {"factor": "big"}), 422, "InvalidArguments",
                           "/factor")
         self.assert_error(self.host.run("p", "scale"), 422, "InvalidArguments", "factor")
+        schema = self.host.get("/v1/plugins/p/manifest").json["tools"][0]["input_schema"]
+        self.assertEqual((schema["required"], schema["properties"]["mode"]["default"]),
+                         (["factor"], "fast"))
 
     def test_a_tool_that_is_not_there_names_those_there_are(self):
         self.start("def one():\n    pass\n\n\ndef two():\n    pass\n")

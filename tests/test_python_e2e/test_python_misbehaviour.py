@@ -80,7 +80,8 @@ class Streams(PythonCase):
                    "    return 1\n")
         before = self.host.rss_bytes()
         self.assertEqual(self.host.run("p", "talk").result, 1)
-        self.assertLess(self.host.rss_bytes() - before, 4 << 20)
+        if SLOW == 1:  # a sanitizer keeps what is freed
+            self.assertLess(self.host.rss_bytes() - before, 4 << 20)
         self.assertLess(len(self.host.get("/v1/plugins/p/logs?tail=100000").body), 2 << 20)
 
 

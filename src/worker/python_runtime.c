@@ -46,8 +46,18 @@ char *python_runtime_state(const struct worker_channel *c, uint64_t max_output,
         return str_take(&text);
 }
 
-static void say_why(const char *interpreter, int error, struct worker_fault *f)
+/* NULL: it does not lie in the plugin's folder. */
+static const char *in_folder(const char *interpreter, const struct wire_str *dir)
 {
+        bool inside = !strncmp(interpreter, dir->p, dir->len) && interpreter[dir->len] == '/';
+
+        return inside ? interpreter + dir->len + 1 : NULL;
+}
+
+static void say_why(const char *interpreter, const struct wire_str *dir, int error,
+                    struct worker_fault *f)
+{
+        const char *own = in_folder(interpreter, dir), *bin = own ? strstr(own, "/bin/") : NULL;
         char target[256];
         ssize_t n = readlink(interpreter, target, sizeof target);
 
@@ -58,6 +68,11 @@ static void say_why(const char *interpreter, int error, struct worker_fault *f)
                     "the interpreter %s cannot be started: it is a link to %.*s, which "
                     "is not there",
                     interpreter, (int)n, target);
+        else if (error == ENOENT && bin)
+                worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
+                                 "there is no interpreter %s in the plugin's folder. Make it there "
+                                 "with: python3 -m venv %.*s",
+                                 own, (int)(bin - own), own);
         else
                 worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
                                  "the interpreter %s cannot be started: %s", interpreter,
@@ -87,6 +102,6 @@ int python_runtime_start(const struct worker_channel *c, uint64_t max_output,
         /* -B: the plugin's folder is read-only; -u: what it prints is seen before it dies. */
         execvp(interpreter,
                (char *[]){interpreter, (char[]){"-B"}, (char[]){"-u"}, program.data, state, NULL});
-        say_why(interpreter, errno, f);
+        say_why(interpreter, &m->dir, errno, f);
         return 1;
 }

@@ -85,6 +85,10 @@ class PythonCase(HostCase):
         self.assert_readable(answer.error)
         return health
 
+    def has_cgroup(self, name="p"):
+        """Is memory limited by a cgroup? Otherwise Python itself is refused it: a MemoryError."""
+        return self.host.health(name)["isolation"]["memory"].startswith("cgroup")
+
     def assert_readable(self, text):
         """Nothing of the machinery in what a plugin's author reads."""
         for inner in ("forgesyte_worker/", "<frozen", "runpy", "\x1b"):

@@ -124,8 +124,8 @@ class Interpreters(PythonCase):
         self.assertEqual((who["value"], who["executable"]), (42, python))
         self.assert_hidden(secret)
         self.assert_hidden(self.secret("secret"))
-        self.assertEqual(self.host.run("p", "names", {"path": self.folder + "/envs"}).result,
-                         ["mine"])
+        self.assertIn(self.host.run("p", "names", {"path": self.folder + "/envs"}).result,
+                      (["mine"], "PermissionError"))
 
     def test_a_venv_cannot_be_written_to(self):
         python = make_venv(os.path.join(self.folder, "envs", "mine"))
@@ -255,7 +255,8 @@ class Missing(PythonCase):
         self.assert_told("/nowhere/bin/python", "No such file", python="/nowhere/bin/python")
 
     def test_one_that_is_missing_in_the_plugins_folder_is_named(self):
-        self.assert_told("venv/bin/python", "No such file", python="venv/bin/python")
+        self.assert_told("there is no interpreter venv/bin/python in the plugin's folder",
+                         "python3 -m venv venv", python="venv/bin/python")
 
     def test_a_command_that_is_missing_is_named(self):
         self.assert_told("python3.77", "No such file", python="python3.77")

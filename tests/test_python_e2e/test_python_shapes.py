@@ -258,7 +258,7 @@ def product(n: int):
 
     @need_root
     def test_as_root(self):
-        self.check("full", "namespaces")
+        self.check("full", "namespaces", "filtered")
 
     @need_nobody
     def test_as_an_ordinary_user(self):

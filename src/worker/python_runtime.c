@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,20 +56,42 @@ static const char *in_folder(const char *interpreter, const struct wire_str *dir
         return inside ? interpreter + dir->len + 1 : NULL;
 }
 
+/* Where the links from `path` come to nothing. */
+static bool find_lost(const char *path, char lost[PATH_MAX])
+{
+        char target[PATH_MAX], at[PATH_MAX];
+        bool followed = false;
+
+        snprintf(at, sizeof at, "%s", path);
+        for (int links = 0; links < 16; links++) {
+                ssize_t n = readlink(at, target, sizeof target - 1);
+                const char *slash = strrchr(at, '/');
+                int folder;
+
+                if (n <= 0 || !slash)
+                        break;
+                target[n] = '\0';
+                folder = target[0] == '/' ? 0 : (int)(slash - at + 1);
+                if (snprintf(lost, PATH_MAX, "%.*s%s", folder, at, target) >= PATH_MAX)
+                        return false;
+                snprintf(at, sizeof at, "%s", lost);
+                followed = true;
+        }
+        return followed && access(at, F_OK) < 0;
+}
+
 static void say_why(const char *interpreter, const struct wire_str *dir, int error,
                     struct worker_fault *f)
 {
         const char *own = in_folder(interpreter, dir), *bin = own ? strstr(own, "/bin/") : NULL;
-        char target[256];
-        ssize_t n = readlink(interpreter, target, sizeof target);
+        char lost[PATH_MAX];
 
         /* A venv whose Python was removed or has moved. */
-        if (error == ENOENT && n > 0)
-                worker_fault_set(
-                    f, WIRE_ERROR_IMPORT, "ImportError",
-                    "the interpreter %s cannot be started: it is a link to %.*s, which "
-                    "is not there",
-                    interpreter, (int)n, target);
+        if (error == ENOENT && find_lost(interpreter, lost))
+                worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
+                                 "the interpreter %s cannot be started: it is a link to %.300s, "
+                                 "which is not there",
+                                 interpreter, lost);
         else if (error == ENOENT && bin)
                 worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
                                  "there is no interpreter %s in the plugin's folder. Make it there "

@@ -274,9 +274,11 @@ class Missing(PythonCase):
     def test_one_whose_installation_is_gone_says_so(self):
         folder = self.python_plugin("", python="venv/bin/python")
         os.makedirs(os.path.join(folder, "venv", "bin"))
-        os.symlink(os.path.join(self.folder, "gone", "bin", "python3"),
-                   os.path.join(folder, "venv", "bin", "python"))
-        self.assert_told("venv/bin/python", "is a link to", "gone", "not there", python="venv/bin/python")
+        gone = os.path.join(self.folder, "gone", "bin", "python3")
+        os.symlink("python3", os.path.join(folder, "venv", "bin", "python"))
+        os.symlink(gone, os.path.join(folder, "venv", "bin", "python3"))
+        self.assert_told("venv/bin/python", f"is a link to {gone}, which is not there",
+                         python="venv/bin/python")
 
     def test_a_package_that_the_venv_lacks_is_named_with_the_right_command(self):
         python = make_venv(os.path.join(self.folder, "envs", "mine"))

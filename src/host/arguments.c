@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "host/arguments_json.h"
 #include "http/http_body.h"
+#include "toolrunner/tool_json.h"
 
 void argument_source_done(struct argument_source *s)
 {
@@ -91,7 +92,7 @@ static int add_text(struct maker *m, const char *name, const char *text, size_t 
                 return put(m, name, json_string(""));
         }
         if (typed && !has_type(schema, "string")) {
-                if (json_parse(text, n, &value, &e) == 0)
+                if (tool_json_parse(text, n, &value, &e) == 0)
                         return put(m, name, value);
                 /* Not JSON: a string, so that the schema's own words refuse it. */
         }

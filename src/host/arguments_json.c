@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "http/http_body.h"
+#include "toolrunner/tool_json.h"
 
 static bool is_among(char *const *names, const char *name, size_t len)
 {
@@ -235,7 +236,7 @@ int arguments_from_json(const struct manifest_tool *tool, char *body, size_t n,
                 /* Also when the walk stumbled: the parser finds the same fault and names it. */
                 str_add(&c.text, c.kept, (size_t)(c.end - c.kept));
                 r = c.text.bad ? err_set_errno(e, -ENOMEM, "read the arguments")
-                               : json_parse(c.text.data, c.text.len, &args->json, e);
+                               : tool_json_parse(c.text.data, c.text.len, &args->json, e);
         }
         str_done(&c.text);
         if (r < 0)

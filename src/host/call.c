@@ -47,6 +47,8 @@ static struct host_call *host_call_of(struct tool_call *call)
 static void host_call_free(struct host_call *c)
 {
         loop_timer_unset(c->s->o.loop, &c->deadline);
+        if (c->source.body_size > MEMORY_TRIM_BIG || c->payload_size > MEMORY_TRIM_BIG)
+                memory_trim_soon(&c->s->trim);
         if (c->ended)
                 *c->ended = true;
         argument_source_done(&c->source);

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "http/http_body.h"
+#include "toolrunner/tool_json.h"
 #include "toolrunner/tool_runner.h"
 #include "wire/wire_message.h"
 
@@ -30,7 +31,7 @@ static int open_object(const struct wire_result *m, struct str *to, struct tool_
                 str_addc(to, '{');
                 return 0;
         }
-        r = json_parse(m->json.p, n, &value, &e);
+        r = tool_json_parse(m->json.p, n, &value, &e);
         if (r == -ENOMEM)
                 return fail_memory(ret);
         if (r < 0)

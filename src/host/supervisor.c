@@ -23,6 +23,7 @@ int supervisor_new(const struct supervisor_options *o, struct supervisor **ret, 
                 return err_set_errno(e, -ENOMEM, "make the supervisor");
         s->o = *o;
         s->config = o->config;
+        s->trim = (struct memory_trim){.loop = o->loop, .pool = o->pool};
         TAILQ_INIT(&s->units);
         TAILQ_INIT(&s->settle_waits);
         TAILQ_INIT(&s->discoveries);
@@ -78,6 +79,7 @@ void supervisor_free(struct supervisor *s)
                 TAILQ_REMOVE(&s->settle_waits, w, link);
                 free(w);
         }
+        memory_trim_done(&s->trim);
         sandbox_runner_free(s->runner);
         plugin_registry_free(s->registry);
         free(s);

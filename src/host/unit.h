@@ -5,6 +5,7 @@
 #define FORGESYTE_HOST_UNIT_H
 
 #include "host/instance.h"
+#include "host/memory_trim.h"
 #include "host/supervisor.h"
 #include "loader/plugin_loader.h"
 
@@ -93,6 +94,7 @@ struct supervisor {
         const struct host_config *config;
         struct sandbox_runner *runner;
         struct plugin_registry *registry;
+        struct memory_trim trim;
         TAILQ_HEAD(unit_list, unit) units;
         TAILQ_HEAD(, python_discovery) discoveries; /* under way (python_discovery.h) */
         unsigned discovery_failures;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "toolrunner/tool_json.h"
 
 void tool_queue_init(struct tool_queue *q, struct plugin_registry *registry, const char *plugin)
 {
@@ -90,7 +91,7 @@ int tool_runner_check_result(const struct manifest_tool *tool, const char *text,
         struct err e;
         int r;
 
-        r = json_parse(text, size, &value, &e);
+        r = tool_json_parse(text, size, &value, &e);
         if (r == -ENOMEM) {
                 tool_outcome_fail(ret, PLUGIN_ERROR_INTERNAL,
                                   "the host has no memory for the answer");

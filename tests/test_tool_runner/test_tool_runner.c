@@ -1,8 +1,10 @@
 /* One call from queue to accounting: ends once, is counted once, and is refused with reasons. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../support/test.h"
+#include "toolrunner/tool_json.h"
 #include "toolrunner/tool_runner.h"
 
 #define NAME "p"
@@ -337,6 +339,58 @@ static void expect_envelope(const struct tool_outcome *o, const char *expected)
         assert_int_equal(n, strlen(expected));
 }
 
+/* A list of `n` times `item`. */
+static struct str list_of(const char *item, size_t n)
+{
+        struct str text = {0};
+
+        str_addc(&text, '[');
+        for (size_t i = 0; i < n; i++)
+                str_addf(&text, "%s%s", i ? "," : "", item);
+        str_addc(&text, ']');
+        assert_false(text.bad);
+        return text;
+}
+
+static void test_text_whose_values_outgrow_the_host_is_refused_unparsed(unused_param void **state)
+{
+        static const char *const items[] = {"{}", "[]", "0", "\"\"", "{\"\":0}"};
+
+        for (size_t i = 0; i < ARRAY_LEN(items); i++) {
+                struct str text = list_of(items[i], MIB(32) / (strlen(items[i]) + 1));
+                struct tool_outcome o = {0};
+                json_t *value = NULL;
+                struct err e;
+
+                assert_int_equal(tool_json_parse(text.data, text.len, &value, &e), -EBADMSG);
+                assert_non_null(strstr(e.msg, "more than 256 MiB"));
+                assert_int_equal(tool_runner_check_result(NULL, text.data, text.len, &o), 1);
+                assert_int_equal(o.error, PLUGIN_ERROR_INVALID_OUTPUT);
+                tool_outcome_done(&o);
+                str_done(&text);
+        }
+}
+
+static void test_large_texts_of_few_values_are_parsed(unused_param void **state)
+{
+        struct str numbers = list_of("0.123456789", 1000000), text = {0};
+        json_t *value = NULL;
+        struct err e;
+
+        assert_int_equal(tool_json_parse(numbers.data, numbers.len, &value, &e), 0);
+        assert_int_equal(json_array_size(value), 1000000);
+        json_decref(value);
+        str_done(&numbers);
+        /* What a string holds is no structure, and its end is found behind escapes. */
+        str_addc(&text, '"');
+        for (size_t i = 0; i < MIB(4); i++)
+                str_adds(&text, "{[,:\\\"");
+        str_addc(&text, '"');
+        assert_true(tool_json_cost(text.data, text.len, SIZE_MAX) < text.len + 4096);
+        assert_true(tool_json_cost("\"\\", 2, SIZE_MAX) > 0);
+        str_done(&text);
+}
+
 static void test_an_envelope_carries_the_result_as_it_is(void **state)
 {
         struct tool_outcome o = {
@@ -375,6 +429,8 @@ int main(void)
 #undef TEST
             cmocka_unit_test(test_arguments_are_checked_against_the_tools_schema),
             cmocka_unit_test(test_length_rules_of_bytes_are_those_of_their_base64),
+            cmocka_unit_test(test_text_whose_values_outgrow_the_host_is_refused_unparsed),
+            cmocka_unit_test(test_large_texts_of_few_values_are_parsed),
             cmocka_unit_test(test_an_envelope_carries_the_result_as_it_is),
             cmocka_unit_test(test_an_envelope_of_an_error_names_the_plugins_own_type),
         };

@@ -1,0 +1,27 @@
+/* memory_trim.h -- gives what big calls have freed back to the system: malloc keeps it otherwise,
+ * and the host would stay as large as the largest requests that it ever had at once. Knows: the
+ * loop, the pool.   May not know: calls. Threads: the loop's; the trimming itself is done in the
+ * pool, since it takes milliseconds. Owns: nothing. */
+#ifndef FORGESYTE_HOST_MEMORY_TRIM_H
+#define FORGESYTE_HOST_MEMORY_TRIM_H
+
+#include "host/loop.h"
+#include "host/pool.h"
+
+#define MEMORY_TRIM_BIG MIB(1) /* a call with that much is worth it */
+
+/* Embedded in its owner; zero-initialised but for loop and pool. */
+struct memory_trim {
+        struct loop *loop;
+        struct pool *pool;
+        struct loop_timer timer;
+        struct pool_job job;
+        bool running;
+};
+
+/* Something big is being freed about now. */
+void memory_trim_soon(struct memory_trim *t);
+/* Before the loop ends; the pool is gone by then. */
+void memory_trim_done(struct memory_trim *t);
+
+#endif

@@ -23,7 +23,9 @@
 #define PROBE_NS     NSEC_PER_SEC
 #define SCAN_NS      (250 * NSEC_PER_MSEC)
 #define STRIKES_MAX  4
-#define CONN_RESERVE 64 /* libmicrohttpd's own limit is ours and this */
+#define CRAWL_NS     (5 * NSEC_PER_SEC) /* a body is given that long to get going */
+#define CRAWL_RATE   1024               /* bytes per second */
+#define CONN_RESERVE 64                 /* libmicrohttpd's own limit is ours and this */
 
 static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -241,15 +243,35 @@ static void on_no_descriptors(struct http_server *s)
                 set_accepting(s, false);
 }
 
-/* Under pressure the connection that has been idle for longest makes room. */
+/* Nothing has come on it, or a head that is not complete, or a body that hardly moves: who holds
+ * many of these would keep everybody else out, the health checks too. */
+static bool is_crawling(const struct http_conn *c)
+{
+        int64_t age = c->server->request_ns - (c->deadline_ns - c->server->now_ns);
+
+        if (c->phase != HTTP_PHASE_READ)
+                return false;
+        if (!c->x || !c->x->head_checked)
+                return true;
+        return age > CRAWL_NS && (int64_t)c->x->body_seen < age / NSEC_PER_SEC * CRAWL_RATE;
+}
+
+/* Under pressure the connection that has been idle for longest makes room, or else the one that has
+ * crawled for longest. */
 static bool close_an_idle_one(struct http_server *s)
 {
         struct http_conn *oldest = NULL;
 
-        for (struct http_conn *c = s->conns; c; c = c->next)
-                if (c->phase == HTTP_PHASE_IDLE && !c->dead &&
-                    (!oldest || c->deadline_ns < oldest->deadline_ns))
+        for (struct http_conn *c = s->conns; c; c = c->next) {
+                bool idle = c->phase == HTTP_PHASE_IDLE;
+
+                if (c->dead || (!idle && !is_crawling(c)))
+                        continue;
+                if (!oldest || (idle && oldest->phase != HTTP_PHASE_IDLE) ||
+                    (idle == (oldest->phase == HTTP_PHASE_IDLE) &&
+                     c->deadline_ns < oldest->deadline_ns))
                         oldest = c;
+        }
         if (oldest)
                 http_conn_kill(oldest);
         return oldest != NULL;
@@ -282,9 +304,13 @@ static bool accept_one(struct http_server *s)
 static void on_listen_event(struct http_server *s)
 {
         s->resumed = true;
-        for (int i = 0; i < ACCEPTS_MAX && s->listen_fd >= 0; i++)
+        for (int i = 0; i < ACCEPTS_MAX && s->listen_fd >= 0; i++) {
+                /* Those that made room are closed in this turn; the others wait for that. */
+                if (i > 0 && s->n_conns >= s->connections_max + CONN_RESERVE / 2)
+                        break;
                 if (!accept_one(s))
                         break;
+        }
 }
 
 /* ---- the loop's turn ---- */

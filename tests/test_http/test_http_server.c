@@ -474,7 +474,8 @@ static void test_refuses_connections_beyond_the_cap_with_503(void **state)
 
         for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
                 fds[i] = http_fixture_connect(f);
-                http_fixture_sends(f, fds[i], "GET /no");
+                http_fixture_sends(f, fds[i],
+                                   "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n" HOST "\r\nab");
                 http_fixture_turn(f, 1);
         }
         assert_int_equal(
@@ -501,6 +502,24 @@ static void test_an_idle_connection_makes_room_for_a_new_one(void **state)
                 fds[i] = http_fixture_connect(f);
                 http_fixture_sends(f, fds[i], "GET /now HTTP/1.1\r\n" HOST "\r\n");
                 http_fixture_read(f, fds[i], &first, "kk");
+        }
+        assert_int_equal(http_fixture_status(
+                             http_fixture_ask(f, &in, "GET /now HTTP/1.1\r\n" HOST "\r\n", "kk")),
+                         200);
+        for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+                close(fds[i]);
+}
+
+static void test_whoever_holds_connections_without_asking_makes_room(void **state)
+{
+        struct http_fixture *f = *state;
+        scoped(str) struct str in = {0};
+        int fds[200];
+
+        for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+                fds[i] = http_fixture_connect(f);
+                if (i % 2)
+                        http_fixture_sends(f, fds[i], "GET /now HTTP/1.1\r\nHo");
         }
         assert_int_equal(http_fixture_status(
                              http_fixture_ask(f, &in, "GET /now HTTP/1.1\r\n" HOST "\r\n", "kk")),
@@ -670,6 +689,7 @@ int main(void)
             T(test_listens_where_it_is_told),
             T(test_refuses_connections_beyond_the_cap_with_503),
             T(test_an_idle_connection_makes_room_for_a_new_one),
+            T(test_whoever_holds_connections_without_asking_makes_room),
             T(test_survives_running_out_of_descriptors),
             T(test_listens_no_more_and_serves_on),
             T(test_sends_a_large_answer_to_a_reader_that_dawdles),

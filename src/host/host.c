@@ -116,7 +116,8 @@ static void on_drain_poll(void *ctx)
 {
         struct host *h = ctx;
 
-        if (supervisor_is_drained(h->core.supervisor) ||
+        /* A call has ended when its client has the answer. */
+        if ((supervisor_is_drained(h->core.supervisor) && !http_server_is_answering(h->server)) ||
             loop_timer_set(h->core.loop, &h->drain_poll, clock_mono_ns() + 20 * NSEC_PER_MSEC,
                            on_drain_poll, h) < 0)
                 loop_stop(h->core.loop);

@@ -488,6 +488,14 @@ void http_server_stop_listening(struct http_server *s)
         s->accepting = false;
 }
 
+bool http_server_is_answering(const struct http_server *s)
+{
+        for (const struct http_conn *c = s->conns; c; c = c->next)
+                if (c->phase == HTTP_PHASE_SEND && !c->dead)
+                        return true;
+        return false;
+}
+
 unsigned http_server_exchanges(const struct http_server *s)
 {
         return s->exchanges;

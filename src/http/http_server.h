@@ -60,6 +60,8 @@ void http_server_address(const struct http_server *s, char *buf);
 /* No new connections; those there go on. */
 void http_server_stop_listening(struct http_server *s);
 unsigned http_server_exchanges(const struct http_server *s);
+/* Is an answer on its way that its client has not read yet? Streams do not count. */
+bool http_server_is_answering(const struct http_server *s);
 
 /* ---- the request: all borrowed, valid until reply or gone ---- */
 const char *http_exchange_method(const struct http_exchange *x);

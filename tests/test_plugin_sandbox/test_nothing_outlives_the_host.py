@@ -1,5 +1,6 @@
 """test_nothing_outlives_the_host.py -- kill -9, SIGTERM, SIGINT: no process, no cgroup is left."""
 import glob
+import json
 import signal
 import unittest
 
@@ -85,6 +86,18 @@ class Drain(HostCase):
                            {"Content-Type": "application/json"})
         self.assertEqual(connection.getresponse().status, 503, "a new call while draining")
         self.assertEqual(call.join().result, {"slept_ms": 1500})
+        self.assertEqual(host.process.wait(20), 0)
+
+    def test_sigterm_lets_answers_be_read_to_their_end(self):
+        self.plugin("p", like="crashtest", limits={"timeout_seconds": 20})
+        host = self.serve()
+        connection, text = host.connect(), "x" * (20 << 20)
+        connection.request("POST", "/v1/plugins/p/tools/echo/run", json.dumps({"text": text}),
+                           {"Content-Type": "application/json"})
+        response = connection.getresponse()  # its head; the kernel does not hold the rest
+        host.process.send_signal(signal.SIGTERM)
+        host.wait_line("(?i)drain")
+        self.assertEqual(json.loads(response.read())["result"], {"text": text})
         self.assertEqual(host.process.wait(20), 0)
 
 

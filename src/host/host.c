@@ -28,22 +28,28 @@ struct host {
 
 /* --- configuration --- */
 
-static int make_guard(struct host *h, struct err *e)
+/* The address that is bound does not change with the configuration, so a token that it needs may
+ * not go. */
+static int make_guard(struct host *h, const struct host_config *c, struct http_guard **ret,
+                      struct err *e)
 {
         scoped(free) char *token = NULL;
-        struct http_guard *guard = NULL;
+        bool loopback = false;
         char address[64];
-        int r = 0;
+        int r;
 
         http_server_address(h->server, address);
-        if (h->config->token_file)
-                r = http_guard_read_token(h->config->token_file, &token, e);
-        if (r == 0)
-                r = http_guard_new(address, (const char *const *)h->config->allowed_hosts, token,
-                                   &guard, e);
-        if (r == 0)
-                api_set_guard(h->api, guard);
-        return r;
+        r = http_guard_is_loopback(address, &loopback, e);
+        if (r < 0)
+                return r;
+        if (!loopback && !c->token_file)
+                return err_set(e, -EINVAL,
+                               "token_file: is needed as long as the host listens on %s", address);
+        if (c->token_file)
+                r = http_guard_read_token(c->token_file, &token, e);
+        if (r < 0)
+                return r;
+        return http_guard_new(address, (const char *const *)c->allowed_hosts, token, ret, e);
 }
 
 /* Open to the network only with a token. */
@@ -76,11 +82,14 @@ static void discover(struct host *h)
 static void reread(struct host *h)
 {
         struct host_config *fresh = NULL;
+        struct http_guard *guard = NULL;
         struct err e;
         int r = h->service->reread(h->service->ctx, &fresh, &e);
 
         if (r == 0)
                 r = check_listen(fresh, &e);
+        if (r == 0)
+                r = make_guard(h, fresh, &guard, &e);
         if (r < 0) {
                 log_write(&h->core.log, LOG_LEVEL_ERROR,
                           "the new configuration is refused, the old one stays: %s", e.msg);
@@ -94,8 +103,7 @@ static void reread(struct host *h)
         h->core.log.level = fresh->log_level;
         host_config_free(h->config);
         h->config = fresh;
-        if (make_guard(h, &e) < 0)
-                log_write(&h->core.log, LOG_LEVEL_ERROR, "the old token stays: %s", e.msg);
+        api_set_guard(h->api, guard);
         for (char **dir = h->config->plugin_dirs; *dir; dir++)
                 if (supervisor_scan(h->core.supervisor, *dir, &e) < 0)
                         log_write(&h->core.log, LOG_LEVEL_ERROR, "%s", e.msg);
@@ -213,6 +221,7 @@ static int start_http(struct host *h, struct err *e)
                                     .idle_seconds = 60,
                                     .request_seconds = 60};
         struct http_handler handler;
+        struct http_guard *guard = NULL;
         int r = api_new(&api, &h->api, e);
 
         if (r < 0)
@@ -220,9 +229,10 @@ static int start_http(struct host *h, struct err *e)
         api_handler(h->api, &handler);
         r = http_server_new(&http, &handler, &h->server, e);
         if (r == 0)
-                r = make_guard(h, e);
+                r = make_guard(h, h->config, &guard, e);
         if (r < 0)
                 return r;
+        api_set_guard(h->api, guard);
         r = loop_watch(h->core.loop, &h->http_watch, http_server_fd(h->server), EPOLLIN, on_http,
                        h);
         if (r < 0)

@@ -28,6 +28,7 @@ struct host_call {
         struct release *release;
         char plugin[65];
         struct argument_source source;
+        size_t body_size; /* the source's, which gives its body away */
         struct unit_waiter waiter;
         struct loop_timer deadline;
         struct pool_job job;
@@ -44,19 +45,39 @@ static struct host_call *host_call_of(struct tool_call *call)
         return container_of(call, struct host_call, call);
 }
 
-static void host_call_free(struct host_call *c)
+static void free_args(struct pool_job *job)
 {
-        loop_timer_unset(c->s->o.loop, &c->deadline);
-        if (c->source.body_size > MEMORY_TRIM_BIG || c->payload_size > MEMORY_TRIM_BIG)
-                memory_trim_soon(&c->s->trim);
-        if (c->ended)
-                *c->ended = true;
-        argument_source_done(&c->source);
+        struct host_call *c = container_of(job, struct host_call, job);
+
         call_args_done(&c->call.args);
+}
+
+static void free_rest(struct pool_job *job)
+{
+        struct host_call *c = container_of(job, struct host_call, job);
+
+        argument_source_done(&c->source);
         tool_outcome_done(&c->outcome);
         release_unref(c->release);
         free(c->payload);
         free(c);
+}
+
+static void host_call_free(struct host_call *c)
+{
+        loop_timer_unset(c->s->o.loop, &c->deadline);
+        if (c->body_size > MEMORY_TRIM_BIG || c->payload_size > MEMORY_TRIM_BIG)
+                memory_trim_soon(&c->s->trim);
+        if (c->ended)
+                *c->ended = true;
+        c->job = (struct pool_job){.work = free_args, .done = free_rest};
+        /* A million values take their time. */
+        if (c->body_size > INLINE_MAX && !c->s->closing) {
+                pool_submit(c->s->o.pool, &c->job);
+                return;
+        }
+        free_args(&c->job);
+        free_rest(&c->job);
 }
 
 static void emit_end(struct host_call *c, const struct tool_outcome *o)
@@ -178,7 +199,12 @@ static int prepare(struct host_call *c)
                 return tool_runner_check(m, c->call.tool, &c->call.args, &c->outcome);
         if (arguments_make(tool, &c->source, &c->call.args, &c->outcome))
                 return 1;
-        return tool_runner_check(m, c->call.tool, &c->call.args, &c->outcome);
+        if (tool_runner_check(m, c->call.tool, &c->call.args, &c->outcome))
+                return 1;
+        if (call_args_write(&c->call.args) == 0)
+                return 0;
+        tool_outcome_fail(&c->outcome, PLUGIN_ERROR_INTERNAL, "the host has no memory");
+        return 1;
 }
 
 static void prepared(struct host_call *c)
@@ -228,7 +254,7 @@ static void proceed(struct host_call *c)
                 return;
         }
         c->phase = PHASE_PREPARING;
-        if (c->source.body_size > INLINE_MAX) {
+        if (c->body_size > INLINE_MAX) {
                 c->job = (struct pool_job){.work = prepare_work, .done = prepare_done};
                 pool_submit(c->s->o.pool, &c->job);
                 return;
@@ -362,6 +388,7 @@ struct host_call *supervisor_run(struct supervisor *s, const char *plugin, const
         c->ctx = ctx;
         c->ended = &ended;
         c->source = *source;
+        c->body_size = source->body_size;
         *source = (struct argument_source){0};
         c->unit = supervisor_unit(s, plugin);
         snprintf(c->plugin, sizeof c->plugin, "%s", plugin);

@@ -504,15 +504,26 @@ void instance_set_idle(struct instance *i)
         loop_timer_unset(i->loop, &i->deadline);
 }
 
-static void scalars_of(const json_t *args, struct wire_scalar *to, uint16_t *ret_n)
+static bool is_bytes(const struct call_args *a, const char *name)
+{
+        for (size_t b = 0; b < a->n_bytes; b++)
+                if (!strcmp(a->bytes[b].name, name))
+                        return true;
+        return false;
+}
+
+/* Fills at most `max`: what does not fit is still in the JSON. */
+static uint16_t scalars_of(const struct call_args *a, struct wire_scalar *to, size_t max)
 {
         const char *key;
         json_t *value;
         uint16_t n = 0;
 
-        json_object_foreach ((json_t *)(uintptr_t)args, key, value) {
+        json_object_foreach (a->json, key, value) {
                 struct wire_scalar s = {.name = wire_str_of(key)};
 
+                if (n == max)
+                        break;
                 if (json_is_boolean(value)) {
                         s.type = WIRE_BOOL;
                         s.b = json_is_true(value);
@@ -527,20 +538,10 @@ static void scalars_of(const json_t *args, struct wire_scalar *to, uint16_t *ret
                         s.s = (struct wire_str){json_string_value(value),
                                                 (uint32_t)json_string_length(value)};
                 }
-                if (s.type && n < UINT16_MAX)
+                if (s.type && !is_bytes(a, key))
                         to[n++] = s;
         }
-        *ret_n = n;
-}
-
-/* The bytes arguments' stand-ins for the schema are not arguments. */
-static json_t *without_bytes(const struct call_args *a)
-{
-        json_t *copy = json_copy(a->json);
-
-        for (size_t b = 0; copy && b < a->n_bytes; b++)
-                json_object_del(copy, a->bytes[b].name);
-        return copy;
+        return n;
 }
 
 /* A call's payload: text with its cuts, and the blobs that go between them. */
@@ -559,26 +560,22 @@ static void encoded_call_scoped(struct encoded_call *c)
         free(c->cuts);
 }
 
-static int encode_call(const struct tool_call *call, struct encoded_call *ret)
+static int encode_call(struct tool_call *call, struct encoded_call *ret)
 {
-        scoped(json_decref) json_t *args = without_bytes(&call->args);
-        scoped(free) struct wire_scalar *scalars =
-            calloc(json_object_size(args) + 1, sizeof *scalars);
-        scoped(str) struct str json = {0};
+        size_t n = MIN_OF(json_object_size(call->args.json), (size_t)UINT16_MAX);
+        scoped(free) struct wire_scalar *scalars = calloc(n + 1, sizeof *scalars);
         struct wire_call m = {.tool = wire_str_of(call->tool), .scalars = scalars};
+        const struct str *json = &call->args.text;
 
         ret->n = call->args.n_bytes;
         m.blobs = ret->blobs = calloc(ret->n + 1, sizeof *ret->blobs);
         ret->cuts = calloc(ret->n + 1, sizeof *ret->cuts);
-        if (!args || !scalars || !ret->blobs || !ret->cuts)
+        if (!scalars || !ret->blobs || !ret->cuts || call_args_write(&call->args) < 0)
                 return -ENOMEM;
-        str_add_json(&json, args);
-        if (json.bad)
-                return -ENOMEM;
-        if (json.len > WIRE_MAX_CALL)
+        if (json->len > WIRE_MAX_CALL)
                 return -E2BIG;
-        m.json = (struct wire_str){json.data, (uint32_t)json.len};
-        scalars_of(args, scalars, &m.n_scalars);
+        m.json = (struct wire_str){json->data, (uint32_t)json->len};
+        m.n_scalars = scalars_of(&call->args, scalars, n);
         m.n_blobs = (uint16_t)ret->n;
         for (size_t b = 0; b < ret->n; b++)
                 ret->blobs[b] = (struct wire_blob){wire_str_of(call->args.bytes[b].name),

@@ -1,7 +1,7 @@
-/* memory_trim.h -- gives what big calls have freed back to the system: malloc keeps it otherwise,
- * and the host would stay as large as the largest requests that it ever had at once. Knows: the
- * loop, the pool.   May not know: calls. Threads: the loop's; the trimming itself is done in the
- * pool, since it takes milliseconds. Owns: nothing. */
+/* memory_trim.h -- gives what big calls have freed back to the system, since malloc keeps it and
+ * the host would stay as large as its largest requests were together. Knows: the loop, the pool.
+ * May not know: calls. Threads: the loop's; trimming takes milliseconds and is done in the pool.
+ * Owns: nothing. */
 #ifndef FORGESYTE_HOST_MEMORY_TRIM_H
 #define FORGESYTE_HOST_MEMORY_TRIM_H
 

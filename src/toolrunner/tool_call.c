@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
+
 void call_args_done(struct call_args *a)
 {
         for (size_t i = 0; i < a->n_bytes; i++)
@@ -12,7 +14,27 @@ void call_args_done(struct call_args *a)
         free(a->bytes);
         free(a->backing);
         json_decref(a->json);
+        str_done(&a->text);
         *a = (struct call_args){0};
+}
+
+int call_args_write(struct call_args *a)
+{
+        json_t *shown;
+
+        if (a->text.len > 0)
+                return 0;
+        /* The bytes arguments' stand-ins for the schema are not arguments. */
+        shown = a->n_bytes > 0 ? json_copy(a->json) : json_incref(a->json);
+        for (size_t i = 0; shown && i < a->n_bytes; i++)
+                json_object_del(shown, a->bytes[i].name);
+        if (shown)
+                str_add_json(&a->text, shown);
+        json_decref(shown);
+        if (shown && !a->text.bad)
+                return 0;
+        str_done(&a->text);
+        return -ENOMEM;
 }
 
 int call_args_add_bytes(struct call_args *a, const char *name, const char *content_type,

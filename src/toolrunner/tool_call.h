@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "base/str.h"
 #include "loader/plugin_errors.h"
 #include "loader/plugin_manifest.h"
 
@@ -26,10 +27,14 @@ struct call_args {
         json_t *json;
         struct call_bytes *bytes;
         size_t n_bytes;
-        char *backing; /* the request's body, or NULL */
+        char *backing;   /* the request's body, or NULL */
+        struct str text; /* of call_args_write, or empty */
 };
 
 void call_args_done(struct call_args *a);
+/* Writes `text`, unless that was done: the object as the plugin gets it, without bytes arguments.
+ * It takes a while for a large one. -ENOMEM. */
+int call_args_write(struct call_args *a) must_check;
 /* Adds one, growing the array: -ENOMEM. */
 int call_args_add_bytes(struct call_args *a, const char *name, const char *content_type,
                         const char *data, size_t size, char *take_own) must_check;

@@ -391,6 +391,20 @@ static void test_large_texts_of_few_values_are_parsed(unused_param void **state)
         str_done(&text);
 }
 
+static void test_arguments_are_written_without_bytes_and_stay_as_they_are(unused_param void **state)
+{
+        scoped(json_decref) json_t *before = json_pack("{s:i,s:s}", "n", 1, "image", "");
+        struct call_args args = {.json = json_incref(before)};
+
+        assert_int_equal(call_args_add_bytes(&args, "image", "", "x", 1, NULL), 0);
+        for (int again = 0; again < 2; again++) {
+                assert_int_equal(call_args_write(&args), 0);
+                assert_string_equal(args.text.data, "{\"n\":1}");
+                assert_int_equal(json_object_size(args.json), 2);
+        }
+        call_args_done(&args);
+}
+
 static void test_an_envelope_carries_the_result_as_it_is(void **state)
 {
         struct tool_outcome o = {
@@ -431,6 +445,7 @@ int main(void)
             cmocka_unit_test(test_length_rules_of_bytes_are_those_of_their_base64),
             cmocka_unit_test(test_text_whose_values_outgrow_the_host_is_refused_unparsed),
             cmocka_unit_test(test_large_texts_of_few_values_are_parsed),
+            cmocka_unit_test(test_arguments_are_written_without_bytes_and_stay_as_they_are),
             cmocka_unit_test(test_an_envelope_carries_the_result_as_it_is),
             cmocka_unit_test(test_an_envelope_of_an_error_names_the_plugins_own_type),
         };

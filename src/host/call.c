@@ -94,8 +94,11 @@ static void on_end(void *ctx, unused_param struct tool_call *call, struct tool_o
         struct host_call *c = ctx;
 
         c->s->calls--;
-        if (c->unit)
+        if (c->unit) {
+                c->unit->calls--;
                 unit_announce(c->unit);
+                supervisor_bury(c->unit);
+        }
         emit_end(c, o);
         if (!c->cancelled)
                 c->end(c->ctx, o);
@@ -391,6 +394,8 @@ struct host_call *supervisor_run(struct supervisor *s, const char *plugin, const
         c->body_size = source->body_size;
         *source = (struct argument_source){0};
         c->unit = supervisor_unit(s, plugin);
+        if (c->unit)
+                c->unit->calls++;
         snprintf(c->plugin, sizeof c->plugin, "%s", plugin);
         snprintf(c->call.tool, sizeof c->call.tool, "%s", tool);
         c->call.on_end = on_end;

@@ -486,6 +486,25 @@ int supervisor_when_settled(struct supervisor *s, void (*done)(void *ctx), void 
         return 0;
 }
 
+static void on_bury_timer(void *ctx)
+{
+        struct unit *u = ctx;
+
+        if (u->calls > 0 || !TAILQ_EMPTY(&u->instances) || !TAILQ_EMPTY(&u->waiters))
+                return;
+        TAILQ_REMOVE(&u->s->units, u, link);
+        unit_free(u);
+}
+
+void supervisor_bury(struct unit *u)
+{
+        if (!u->gone || u->s->closing)
+                return;
+        /* Not here: whoever calls is in the middle of something. Without memory for a timer it is
+         * freed at the end. */
+        (void)!loop_timer_set(u->s->o.loop, &u->restart_timer, clock_mono_ns(), on_bury_timer, u);
+}
+
 /* Gone, or under another name: found again by the scan. */
 static void retire_vanished(struct supervisor *s)
 {

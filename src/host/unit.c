@@ -598,6 +598,7 @@ static void on_gone(struct instance *i)
 
         TAILQ_REMOVE(&u->instances, i, link);
         instance_free(i);
+        supervisor_bury(u);
 }
 
 const struct instance_owner unit_instance_owner = {
@@ -778,6 +779,7 @@ void unit_retire(struct unit *u)
         if (plugin_registry_remove(u->s->registry, u->name) == 0)
                 log_write(u->s->o.log, LOG_LEVEL_INFO, "plugin %s: its folder is gone", u->name);
         settled(u);
+        supervisor_bury(u);
 }
 
 void unit_close(struct unit *u, const char *words)

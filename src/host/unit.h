@@ -34,7 +34,8 @@ struct unit {
         char *python;            /* the interpreter whose package it is; NULL: a folder's plugin */
         char *made;              /* the manifest of a package that brings none; NULL: in dir */
         bool seen;               /* the interpreter has told of it again */
-        bool gone;               /* its folder vanished; only kept until the end */
+        bool gone;               /* its folder vanished: kept until its last call and process end */
+        unsigned calls;          /* that point here */
         struct release *release; /* the current generation's; NULL: no manifest */
         struct plugin_loader loader;
         bool usable; /* the current generation was INITIALIZED and has not failed */
@@ -119,6 +120,7 @@ void supervisor_adopt(struct supervisor *s, const char *label, const char *dir, 
 void supervisor_adopt_end(struct supervisor *s, const char *python);
 struct unit *supervisor_unit(struct supervisor *s, const char *name);
 void supervisor_settled(struct supervisor *s); /* a unit's load has ended */
+void supervisor_bury(struct unit *u); /* frees a retired unit later, once nobody needs it */
 void supervisor_emit(struct supervisor *s, const struct supervisor_event *event);
 
 #endif

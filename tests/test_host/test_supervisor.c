@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "host/unit.h"
 #include "supervisor_stage.h"
 
 #define LIMITS(text) ",\"limits\":{" text "}"
@@ -527,6 +528,25 @@ static void test_a_plugin_may_vanish_in_a_call_and_come_back_as_another(void **s
         supervisor_stage_done(&s);
 }
 
+static void test_vanished_plugins_are_freed_with_their_last_process(void **state)
+{
+        int64_t give_up = clock_mono_ns() + 20 * NSEC_PER_SEC;
+        struct supervisor_stage s;
+        struct err e;
+
+        (void)state;
+        supervisor_stage_open(&s, "");
+        s.quiet = true;
+        supervisor_stage_call(&s, "a", "sleep", "{\"ms\":300}");
+        supervisor_stage_remove(&s, "p");
+        reload_all(&s);
+        supervisor_stage_await(&s, "a=ok; ");
+        while (!TAILQ_EMPTY(&s.supervisor->units) && clock_mono_ns() < give_up)
+                assert_int_equal(loop_turn(s.loop, &e), 0);
+        assert_true(TAILQ_EMPTY(&s.supervisor->units));
+        supervisor_stage_done(&s);
+}
+
 /* --- several plugins --- */
 
 static void test_plugins_load_and_fail_independently(void **state)
@@ -709,6 +729,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_queued_calls_are_checked_against_the_new_generation),
             cmocka_unit_test(test_a_reload_to_a_bad_manifest_fails_with_its_words),
             cmocka_unit_test(test_a_plugin_may_vanish_in_a_call_and_come_back_as_another),
+            cmocka_unit_test(test_vanished_plugins_are_freed_with_their_last_process),
             cmocka_unit_test(test_plugins_load_and_fail_independently),
             cmocka_unit_test(test_only_one_is_loaded_when_only_one_is_wanted),
             cmocka_unit_test(test_check_only_stops_before_any_plugin_code),

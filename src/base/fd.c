@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int fd_close(int fd)
@@ -75,16 +77,34 @@ static int read_to_end(int fd, size_t max, char **ret, size_t *ret_size)
         return 0;
 }
 
+int fd_open_below(int dirfd, const char *path)
+{
+        /* O_NONBLOCK: opening a fifo must not hang the host. */
+        struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+                               .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+        int fd;
+
+        if (dirfd == AT_FDCWD)
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        else
+                fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+        /* An older kernel, or a container that does not know the call: no links at all. */
+        if (fd < 0 && (errno == ENOSYS || errno == EPERM) && dirfd != AT_FDCWD)
+                fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+        return fd < 0 ? -errno : fd;
+}
+
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
                  struct err *e)
 {
-        /* O_NONBLOCK: opening a fifo must not hang the host. */
-        scoped(fd) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        scoped(fd) int fd = fd_open_below(dirfd, path);
         struct stat st;
         int r;
 
+        if (fd == -EXDEV)
+                return err_set(e, fd, "%s is a link that leads out of its folder", path);
         if (fd < 0)
-                return err_set_errno(e, -errno, "open %s", path);
+                return err_set_errno(e, fd, "open %s", path);
         if (fstat(fd, &st) < 0)
                 return err_set_errno(e, -errno, "stat %s", path);
         if (!S_ISREG(st.st_mode))

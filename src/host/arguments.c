@@ -193,6 +193,18 @@ static int from_raw(struct maker *m, const char *type, const struct argument_sou
         return add_file(m, &part) || from_query(m, s) ? 1 : 0;
 }
 
+/* "application/json; charset=utf-8", or nothing said of it. */
+static bool is_utf8(const char *content_type)
+{
+        const char *charset = strcasestr(content_type, "charset=");
+
+        if (!charset)
+                return true;
+        charset += strlen("charset=");
+        charset += *charset == '"';
+        return !strncasecmp(charset, "utf-8", 5) || !strncasecmp(charset, "utf8", 4);
+}
+
 static int refuse_query(struct maker *m, const struct argument_source *s)
 {
         if (s->n_query == 0)
@@ -219,6 +231,11 @@ static int make(struct maker *m, struct argument_source *s)
                 type[0] = '\0';
         if (!s->content_type && s->body_size == 0)
                 return from_query(m, s);
+        if (!strcmp(type, "application/json") && !is_utf8(s->content_type)) {
+                tool_outcome_fail(m->outcome, PLUGIN_ERROR_UNSUPPORTED_MEDIA_TYPE,
+                                  "JSON is UTF-8, not '%.80s'", s->content_type);
+                return 1;
+        }
         if (!strcmp(type, "application/json")) {
                 json_decref(take_ptr(m->args->json));
                 r = arguments_from_json(m->tool, s->body ? s->body : (char[]){""}, s->body_size,

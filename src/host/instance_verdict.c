@@ -178,4 +178,8 @@ void verdict_of_error(const struct wire_error *m, const char *stage, struct tool
         if ((error == PLUGIN_ERROR_DECLARED || error == PLUGIN_ERROR_EXCEPTION) &&
             is_type_name(&m->type))
                 snprintf(o->type, sizeof o->type, "%.*s", (int)m->type.len, m->type.p);
+        /* An exception of Python's own may be called TimeoutError; what a plugin chooses freely may
+         * not. */
+        if (error == PLUGIN_ERROR_DECLARED && plugin_error_is_name(o->type))
+                o->type[0] = '\0';
 }

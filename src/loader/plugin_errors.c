@@ -32,6 +32,20 @@ const char *plugin_error_name(enum plugin_error e)
         return row_of(e)->name;
 }
 
+bool plugin_error_is_name(const char *name)
+{
+        static const char *const names[] = {
+#define X(id, text, status, fails, meaning) text,
+                PLUGIN_ERRORS(X)
+#undef X
+        };
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                if (!strcmp(names[i], name))
+                        return true;
+        return false;
+}
+
 unsigned plugin_error_status(enum plugin_error e)
 {
         return row_of(e)->status;

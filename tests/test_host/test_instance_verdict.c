@@ -324,6 +324,23 @@ static void test_a_type_is_a_name_or_nothing(void **state)
         }
 }
 
+static void test_a_declared_error_does_not_pass_for_one_of_the_hosts(void **state)
+{
+        struct wire_error m = {WIRE_ERROR_DECLARED, wire_str_of("TimeoutError"),
+                               wire_str_of("words"), wire_str_of("")};
+        struct tool_outcome o = {0};
+
+        (void)state;
+        verdict_of_error(&m, "call", &o);
+        assert_int_equal(o.error, PLUGIN_ERROR_DECLARED);
+        assert_string_equal(o.type, "");
+        tool_outcome_done(&o);
+        m.kind = WIRE_ERROR_EXCEPTION; /* Python has one of that name */
+        verdict_of_error(&m, "call", &o);
+        assert_string_equal(o.type, "TimeoutError");
+        tool_outcome_done(&o);
+}
+
 static void test_a_plugins_words_are_bounded_and_printable(void **state)
 {
         scoped(str) struct str text = {0};
@@ -352,6 +369,7 @@ int main(void)
             cmocka_unit_test(test_of_a_python_crash_the_innermost_calls_are_told),
             cmocka_unit_test(test_each_error_frame_has_its_error_by_stage),
             cmocka_unit_test(test_a_type_is_a_name_or_nothing),
+            cmocka_unit_test(test_a_declared_error_does_not_pass_for_one_of_the_hosts),
             cmocka_unit_test(test_a_plugins_words_are_bounded_and_printable),
         };
 

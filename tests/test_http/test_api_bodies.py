@@ -94,6 +94,13 @@ class Bodies(HostCase):
         for content_type in ("text/plain", "application/xml", "application/x-www-form-urlencoded"):
             self.assert_error(self.send(b"{}", content_type), 415, "UnsupportedMediaType")
 
+    def test_json_in_another_charset_is_unsupported(self):
+        self.assert_error(self.send(b"{}", "application/json; charset=utf-7"), 415,
+                          "UnsupportedMediaType", "UTF-8")
+        for charset in ("utf-8", '"UTF-8"'):
+            answer = self.send(b"{}", f"application/json; charset={charset}")
+            self.assertNotEqual(answer.status, 415, charset)
+
     def test_a_compressed_body_is_unsupported(self):
         answer = self.host.request("POST", PATH, b"\x1f\x8b", {"Content-Type": "application/json",
                                                                "Content-Encoding": "gzip"})

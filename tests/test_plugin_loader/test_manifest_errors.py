@@ -29,6 +29,19 @@ class ManifestErrors(HostCase):
         health = self.refused("line 3", text='{\n "name": "m",\n "version" "1.0.0"\n}\n')
         self.assertEqual(health["name"], "m")
 
+    def test_a_link_out_of_the_folder_is_not_followed(self):
+        """Its first words would be told to everybody in the reason."""
+        folder = self.plugin("m", like="stages")
+        secret = os.path.join(self.folder, "secret")
+        with open(secret, "w", encoding="utf-8") as f:
+            f.write("canary and more\n")
+        os.unlink(os.path.join(folder, "manifest.json"))
+        os.symlink(secret, os.path.join(folder, "manifest.json"))
+        health = self.serve().health("m")
+        self.assertEqual(health["state"], "FAILED")
+        self.assertIn("leads out of its folder", health["reason"])
+        self.assertNotIn("canary", json.dumps(health))
+
     def test_an_empty_file_is_refused(self):
         self.refused("manifest.json", text="")
 

@@ -77,34 +77,12 @@ static int read_to_end(int fd, size_t max, char **ret, size_t *ret_size)
         return 0;
 }
 
-int fd_open_below(int dirfd, const char *path)
+static int read_regular(int fd, const char *path, size_t max, char **ret, size_t *ret_size,
+                        struct err *e)
 {
-        /* O_NONBLOCK: opening a fifo must not hang the host. */
-        struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                               .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-        int fd;
-
-        if (dirfd == AT_FDCWD)
-                fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        else
-                fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
-        /* An older kernel, or a container that does not know the call: no links at all. */
-        if (fd < 0 && (errno == ENOSYS || errno == EPERM) && dirfd != AT_FDCWD)
-                fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-        return fd < 0 ? -errno : fd;
-}
-
-int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
-                 struct err *e)
-{
-        scoped(fd) int fd = fd_open_below(dirfd, path);
         struct stat st;
         int r;
 
-        if (fd == -EXDEV)
-                return err_set(e, fd, "%s is a link that leads out of its folder", path);
-        if (fd < 0)
-                return err_set_errno(e, fd, "open %s", path);
         if (fstat(fd, &st) < 0)
                 return err_set_errno(e, -errno, "stat %s", path);
         if (!S_ISREG(st.st_mode))
@@ -115,4 +93,34 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
         if (r < 0)
                 return err_set_errno(e, r, "read %s", path);
         return 0;
+}
+
+/* Opening a fifo must not hang the host. */
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+
+int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
+                 struct err *e)
+{
+        scoped(fd) int fd = openat(dirfd, path, OPEN_FLAGS);
+
+        if (fd < 0)
+                return err_set_errno(e, -errno, "open %s", path);
+        return read_regular(fd, path, max, ret, ret_size, e);
+}
+
+int fd_read_file_below(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
+                       struct err *e)
+{
+        struct open_how how = {.flags = OPEN_FLAGS,
+                               .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+        scoped(fd) int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+
+        /* An older kernel, or a container that does not know the call: no links at all. */
+        if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+                fd = openat(dirfd, path, OPEN_FLAGS | O_NOFOLLOW);
+        if (fd < 0 && errno == EXDEV)
+                return err_set(e, -EXDEV, "%s is a link that leads out of its folder", path);
+        if (fd < 0)
+                return err_set_errno(e, -errno, "open %s", path);
+        return read_regular(fd, path, max, ret, ret_size, e);
 }

@@ -30,12 +30,12 @@ static inline int take_fd(int *fd)
 int fd_set_nonblock(int fd) must_check;
 /* Writes all n bytes to a blocking descriptor, over EINTR and short writes. 0 or -errno. */
 int fd_write_all(int fd, const void *buf, size_t n) must_check;
-/* A path below a folder is opened for reading without leaving it, whatever links say: -EXDEV. With
- * AT_FDCWD it is any path. A descriptor or -errno. */
-int fd_open_below(int dirfd, const char *path) must_check;
-/* Reads, by fd_open_below, a whole regular file of at most `max` bytes (a larger one is -EFBIG).
- * The text is NUL-terminated behind ret_size; the caller frees it. */
+/* Reads a whole regular file of at most `max` bytes (a larger one is -EFBIG). The text is
+ * NUL-terminated behind ret_size; the caller frees it. */
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
                  struct err *e) must_check;
+/* The same, of a file below a folder, which no link may lead out of (-EXDEV). */
+int fd_read_file_below(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
+                       struct err *e) must_check;
 
 #endif

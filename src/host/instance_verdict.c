@@ -180,6 +180,6 @@ void verdict_of_error(const struct wire_error *m, const char *stage, struct tool
                 snprintf(o->type, sizeof o->type, "%.*s", (int)m->type.len, m->type.p);
         /* An exception of Python's own may be called TimeoutError; what a plugin chooses freely may
          * not. */
-        if (error == PLUGIN_ERROR_DECLARED && plugin_error_is_name(o->type))
+        if (error == PLUGIN_ERROR_DECLARED && plugin_error_is_reserved(o->type))
                 o->type[0] = '\0';
 }

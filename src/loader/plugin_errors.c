@@ -32,16 +32,19 @@ const char *plugin_error_name(enum plugin_error e)
         return row_of(e)->name;
 }
 
-bool plugin_error_is_name(const char *name)
+bool plugin_error_is_reserved(const char *name)
 {
-        static const char *const names[] = {
-#define X(id, text, status, fails, meaning) text,
+        static const struct {
+                const char *name;
+                unsigned status;
+        } names[] = {
+#define X(id, text, status, fails, meaning) {text, status},
                 PLUGIN_ERRORS(X)
 #undef X
         };
 
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
-                if (!strcmp(names[i], name))
+                if (names[i].status != 422 && !strcmp(names[i].name, name))
                         return true;
         return false;
 }

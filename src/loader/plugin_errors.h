@@ -58,8 +58,9 @@ enum plugin_error {
 };
 
 const char *plugin_error_name(enum plugin_error e);
-/* Is it one of the names above? A plugin's own error must not pass for one of the host's. */
-bool plugin_error_is_name(const char *name);
+/* Is it a name above that goes with another status than a declared error's? A plugin's own error
+ * must not pass for one of the host's. */
+bool plugin_error_is_reserved(const char *name);
 unsigned plugin_error_status(enum plugin_error e);
 /* Does it make the plugin FAILED (under "on_error": "fail")? */
 bool plugin_error_fails_plugin(enum plugin_error e);

@@ -301,7 +301,7 @@ int plugin_manifest_load(const char *dir, struct plugin_manifest **ret, struct e
 
         if (dirfd < 0)
                 return err_set_errno(e, -errno, "%s: open %s", PLUGIN_MANIFEST_FILE, dir);
-        r = fd_read_file(dirfd, PLUGIN_MANIFEST_FILE, PLUGIN_MANIFEST_MAX, &text, &n, e);
+        r = fd_read_file_below(dirfd, PLUGIN_MANIFEST_FILE, PLUGIN_MANIFEST_MAX, &text, &n, e);
         if (r == -ENOENT)
                 return err_set(e, r, "%s: there is none in %s", PLUGIN_MANIFEST_FILE, dir);
         if (r < 0)

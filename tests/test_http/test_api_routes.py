@@ -2,7 +2,7 @@
 import os
 import unittest
 
-from host import FORGESYTE, Host, HostCase, environment
+from host import FORGESYTE, Host, HostCase, environment, SLOW
 
 
 class Routes(HostCase):
@@ -142,7 +142,12 @@ class Rude(HostCase):
                     with contextlib.suppress(OSError):  # it has hung up already
                         s.sendall(rude)
                         s.shutdown(socket.SHUT_WR)
-                    with contextlib.suppress(ConnectionError):
+                    # libmicrohttpd overlooks an end that comes in one piece with what it has begun to
+                    # read: a request without its end is then held until its deadline of 60 s.
+                    unfinished = b"\r\n" not in rude
+                    s.settimeout(2 if unfinished else 20 * SLOW)
+                    with contextlib.suppress(ConnectionError, TimeoutError if unfinished
+                                             else ConnectionError):
                         reply = s.recv(4096)
                 self.assertNotIn(b" 200 ", reply.split(b"\r\n")[0])
                 self.assertEqual(host.get("/livez").status, 200)

@@ -2,12 +2,10 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "host/instance_io.h"
+#include "host/instance_private.h"
 #include "host/instance_verdict.h"
 #include "host/last_words.h"
 #include "sandbox/timeout.h"
@@ -51,7 +49,7 @@ static void stop_watching(struct instance *i)
 }
 
 /* The verdict is known: the call ends now, not when the kernel has torn down a gigabyte. */
-static void declare_broken(struct instance *i, struct tool_outcome *o)
+void instance_declare_broken(struct instance *i, struct tool_outcome *o)
 {
         struct tool_call *call = take_ptr(i->call);
 
@@ -63,7 +61,7 @@ static void declare_broken(struct instance *i, struct tool_outcome *o)
         }
 }
 
-static void collect_last_words(struct instance *i)
+void instance_collect_last_words(struct instance *i)
 {
         int64_t now = clock_real_ns();
 
@@ -99,13 +97,13 @@ void instance_break(struct instance *i, struct tool_outcome *o)
 {
         if (i->state != INSTANCE_DYING) {
                 sandbox_kill(i->box);
-                collect_last_words(i);
-                declare_broken(i, o);
+                instance_collect_last_words(i);
+                instance_declare_broken(i, o);
         }
         tool_outcome_done(o);
 }
 
-static void break_rule(struct instance *i, enum plugin_error error, const char *words)
+void instance_break_rule(struct instance *i, enum plugin_error error, const char *words)
 {
         struct tool_outcome o = {0};
 
@@ -147,7 +145,7 @@ static void on_grace(void *ctx)
         instance_break(i, &o);
 }
 
-static void set_grace(struct instance *i, int seconds)
+void instance_set_grace(struct instance *i, int seconds)
 {
         /* Without memory for a timer the grace is over at once. */
         if (loop_timer_set(i->loop, &i->grace, clock_mono_ns() + seconds * NSEC_PER_SEC, on_grace,
@@ -155,186 +153,12 @@ static void set_grace(struct instance *i, int seconds)
                 on_grace(i);
 }
 
-/* --- frames --- */
-
-static void end_call(struct instance *i)
+int instance_set_deadline(struct instance *i, int64_t deadline_ns)
 {
-        i->state = INSTANCE_IDLE;
-        i->calls++;
-        loop_timer_unset(i->loop, &i->deadline);
-        loop_timer_unset(i->loop, &i->grace);
+        return loop_timer_set(i->loop, &i->deadline, deadline_ns, on_deadline, i);
 }
 
-static void on_error_frame(struct instance *i, const struct wire_frame *f)
-{
-        scoped(tool_outcome) struct tool_outcome o = {0};
-        struct tool_call *call = NULL;
-        struct wire_error m;
-        struct err e;
-
-        if (wire_decode_error(f->payload, f->header.len, &m, &e) < 0) {
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-                return;
-        }
-        verdict_of_error(&m, instance_stage(i), &o);
-        if (i->state == INSTANCE_BOOTING) {
-                sandbox_kill(i->box);
-                collect_last_words(i);
-                declare_broken(i, &o);
-                return;
-        }
-        if (i->state == INSTANCE_CANCELLING && i->call) {
-                tool_outcome_done(&o);
-                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "the client left");
-        }
-        call = take_ptr(i->call);
-        end_call(i);
-        i->owner->error(i, call, &o);
-}
-
-static void on_result_frame(struct instance *i, struct wire_frame *f)
-{
-        struct tool_call *call = take_ptr(i->call);
-        bool cancelled = i->state == INSTANCE_CANCELLING;
-
-        end_call(i);
-        if (cancelled) {
-                scoped(tool_outcome) struct tool_outcome o = {0};
-
-                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "the client left");
-                i->owner->error(i, call, &o);
-                return;
-        }
-        i->owner->result(i, call, take_ptr(f->payload), f->header.len);
-}
-
-static void on_progress_frame(struct instance *i, const struct wire_frame *f)
-{
-        struct wire_progress m;
-        struct err e;
-
-        if (wire_decode_progress(f->payload, f->header.len, &m, &e) < 0)
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-        else if (i->call)
-                i->owner->progress(i, i->call, m.done, m.total);
-}
-
-static void on_log_frame(struct instance *i, const struct wire_frame *f)
-{
-        struct wire_log m;
-        struct err e;
-
-        if (wire_decode_log(f->payload, f->header.len, &m, &e) < 0)
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-        else
-                plugin_log_add(i->log, PLUGIN_LOG_LOG, m.text.p, m.text.len, clock_real_ns());
-}
-
-static void on_hello_frame(struct instance *i, const struct wire_frame *f)
-{
-        struct wire_hello_ok m;
-        struct err e;
-
-        if (wire_decode_hello_ok(f->payload, f->header.len, &m, &e) < 0)
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-        else if (m.protocol != WIRE_VERSION)
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, "the worker speaks another protocol version");
-        else
-                i->owner->ready(i, WIRE_HELLO);
-}
-
-static void on_meta_frame(struct instance *i, const struct wire_frame *f)
-{
-        struct wire_str json;
-        struct err e;
-
-        if (wire_decode_meta(f->payload, f->header.len, &json, &e) < 0)
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-        else if (i->owner->meta(i, json.p, json.len, &e) < 0)
-                break_rule(i, PLUGIN_ERROR_VALIDATION, e.msg);
-}
-
-static void on_report_frame(struct instance *i, const struct wire_frame *f)
-{
-        struct wire_report m;
-        struct err e;
-
-        if (wire_decode_report(f->payload, f->header.len, &m, &e) < 0) {
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-                return;
-        }
-        i->owner->report(i, &m);
-        wire_report_done(&m);
-}
-
-static void on_frame(struct instance *i, struct wire_frame *f)
-{
-        if (f->ends_request && instance_io_is_sending(i)) {
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, "an answer before the request was read");
-                return;
-        }
-        /* The parser has refused every type that is not permitted now. */
-        switch (f->header.type) {
-        case WIRE_HELLO_OK:
-                on_hello_frame(i, f);
-                break;
-        case WIRE_META:
-                on_meta_frame(i, f);
-                break;
-        case WIRE_READY:
-                i->owner->ready(i, i->request);
-                break;
-        case WIRE_RESULT:
-                on_result_frame(i, f);
-                break;
-        case WIRE_ERROR:
-                on_error_frame(i, f);
-                break;
-        case WIRE_PROGRESS:
-                on_progress_frame(i, f);
-                break;
-        case WIRE_LOG:
-                on_log_frame(i, f);
-                break;
-        case WIRE_REPORT:
-                on_report_frame(i, f);
-                break;
-        default:
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, "a frame of no use");
-        }
-}
-
-static void refuse_bytes(struct instance *i, int r, const struct err *e)
-{
-        if (r == -EMSGSIZE)
-                break_rule(i, PLUGIN_ERROR_OUTPUT_TOO_LARGE, e->msg);
-        else if (r == -ENOMEM)
-                break_rule(i, PLUGIN_ERROR_INTERNAL, "the host has no memory for the answer");
-        else
-                break_rule(i, PLUGIN_ERROR_PROTOCOL, e->msg);
-}
-
-/* Feeds bytes until they are used up or the instance is dying. */
-static void take_bytes(struct instance *i, const uint8_t *bytes, size_t n)
-{
-        while (n > 0 && i->state != INSTANCE_DYING) {
-                struct wire_frame f = {0};
-                struct err e;
-                size_t used = 0;
-                int r = wire_parser_feed(&i->parser, bytes, n, &used, &f, &e);
-
-                if (r < 0) {
-                        refuse_bytes(i, r, &e);
-                        return;
-                }
-                bytes += used;
-                n -= used;
-                if (r > 0) {
-                        on_frame(i, &f);
-                        wire_frame_done(&f);
-                }
-        }
-}
+/* --- the channel --- */
 
 /* A frame that begins while nothing is asked must not stay half-way. */
 static void watch_half_frame(struct instance *i)
@@ -344,7 +168,7 @@ static void watch_half_frame(struct instance *i)
         if (!idle || i->state == INSTANCE_LEAVING)
                 return;
         if (wire_parser_midframe(&i->parser) && !i->grace.slot)
-                set_grace(i, INSTANCE_VERDICT_GRACE_S);
+                instance_set_grace(i, INSTANCE_VERDICT_GRACE_S);
         else if (!wire_parser_midframe(&i->parser))
                 loop_timer_unset(i->loop, &i->grace);
 }
@@ -354,7 +178,7 @@ static void on_channel_closed(struct instance *i)
         /* Death may be on its way: the pidfd decides. A process that lives on gets the grace. */
         loop_unwatch(i->loop, &i->channel);
         if (i->state != INSTANCE_LEAVING && i->state != INSTANCE_DYING)
-                set_grace(i, INSTANCE_VERDICT_GRACE_S);
+                instance_set_grace(i, INSTANCE_VERDICT_GRACE_S);
 }
 
 /* false when the channel has ended. */
@@ -369,7 +193,7 @@ static bool read_channel(struct instance *i, int turns)
                         break;
                 if (n <= 0)
                         return false;
-                take_bytes(i, buf, (size_t)n);
+                instance_frames_take(i, buf, (size_t)n);
                 if (n < (ssize_t)sizeof buf)
                         break;
         }
@@ -439,7 +263,7 @@ static void on_watch_timer(void *ctx)
             loop_timer_set(i->loop, &i->watch_timer,
                            clock_mono_ns() + SANDBOX_WATCH_MS * NSEC_PER_MSEC, on_watch_timer,
                            i) < 0)
-                break_rule(i, PLUGIN_ERROR_INTERNAL, "the host has no memory for a timer");
+                instance_break_rule(i, PLUGIN_ERROR_INTERNAL, "the host has no memory for a timer");
 }
 
 static void on_death(void *ctx, unused_param uint32_t events)
@@ -454,7 +278,7 @@ static void on_death(void *ctx, unused_param uint32_t events)
                 read_channel(i, 1024);
         if (sandbox_reap(i->box, &o) > 0)
                 return;
-        collect_last_words(i);
+        instance_collect_last_words(i);
         if (!i->broken) {
                 scoped(tool_outcome) struct tool_outcome out = {0};
                 scoped(str) struct str tail = {0};
@@ -464,7 +288,7 @@ static void on_death(void *ctx, unused_param uint32_t events)
                         tool_outcome_fail(&out, PLUGIN_ERROR_CANCELLED, "ended");
                 else
                         verdict_of_death(&o, &c, &out);
-                declare_broken(i, &out);
+                instance_declare_broken(i, &out);
         }
         loop_unwatch(i->loop, &i->pidfd);
         i->owner->gone(i);
@@ -472,7 +296,7 @@ static void on_death(void *ctx, unused_param uint32_t events)
 
 /* --- requests --- */
 
-static int begin_request(struct instance *i, enum wire_type type)
+int instance_begin_request(struct instance *i, enum wire_type type)
 {
         int r = wire_parser_expect(&i->parser, type, instance_io_nonce(i));
 
@@ -484,7 +308,7 @@ static int begin_request(struct instance *i, enum wire_type type)
 int instance_request(struct instance *i, enum wire_type type, const struct str *payload)
 {
         struct str text = {0};
-        int r = begin_request(i, type);
+        int r = instance_begin_request(i, type);
 
         if (r < 0)
                 return r;
@@ -502,144 +326,6 @@ void instance_set_idle(struct instance *i)
 {
         i->state = INSTANCE_IDLE;
         loop_timer_unset(i->loop, &i->deadline);
-}
-
-static bool is_bytes(const struct call_args *a, const char *name)
-{
-        for (size_t b = 0; b < a->n_bytes; b++)
-                if (!strcmp(a->bytes[b].name, name))
-                        return true;
-        return false;
-}
-
-/* Fills at most `max`: what does not fit is still in the JSON. */
-static uint16_t scalars_of(const struct call_args *a, struct wire_scalar *to, size_t max)
-{
-        const char *key;
-        json_t *value;
-        uint16_t n = 0;
-
-        json_object_foreach (a->json, key, value) {
-                struct wire_scalar s = {.name = wire_str_of(key)};
-
-                if (n == max)
-                        break;
-                if (json_is_boolean(value)) {
-                        s.type = WIRE_BOOL;
-                        s.b = json_is_true(value);
-                } else if (json_is_integer(value)) {
-                        s.type = WIRE_INT;
-                        s.i = json_integer_value(value);
-                } else if (json_is_real(value)) {
-                        s.type = WIRE_NUMBER;
-                        s.d = json_real_value(value);
-                } else if (json_is_string(value)) {
-                        s.type = WIRE_STRING;
-                        s.s = (struct wire_str){json_string_value(value),
-                                                (uint32_t)json_string_length(value)};
-                }
-                if (s.type && !is_bytes(a, key))
-                        to[n++] = s;
-        }
-        return n;
-}
-
-/* A call's payload: text with its cuts, and the blobs that go between them. */
-struct encoded_call {
-        struct str text;
-        struct wire_blob *blobs;
-        size_t *cuts;
-        size_t n;
-        uint32_t len;
-};
-
-static void encoded_call_scoped(struct encoded_call *c)
-{
-        str_done(&c->text);
-        free(c->blobs);
-        free(c->cuts);
-}
-
-static int encode_call(struct tool_call *call, struct encoded_call *ret)
-{
-        size_t n = MIN_OF(json_object_size(call->args.json), (size_t)UINT16_MAX);
-        scoped(free) struct wire_scalar *scalars = calloc(n + 1, sizeof *scalars);
-        struct wire_call m = {.tool = wire_str_of(call->tool), .scalars = scalars};
-        const struct str *json = &call->args.text;
-
-        ret->n = call->args.n_bytes;
-        m.blobs = ret->blobs = calloc(ret->n + 1, sizeof *ret->blobs);
-        ret->cuts = calloc(ret->n + 1, sizeof *ret->cuts);
-        if (!scalars || !ret->blobs || !ret->cuts || call_args_write(&call->args) < 0)
-                return -ENOMEM;
-        if (json->len > WIRE_MAX_CALL)
-                return -E2BIG;
-        m.json = (struct wire_str){json->data, (uint32_t)json->len};
-        m.n_scalars = scalars_of(&call->args, scalars, n);
-        m.n_blobs = (uint16_t)ret->n;
-        for (size_t b = 0; b < ret->n; b++)
-                ret->blobs[b] = (struct wire_blob){wire_str_of(call->args.bytes[b].name),
-                                                   wire_str_of(call->args.bytes[b].content_type),
-                                                   (const uint8_t *)call->args.bytes[b].data,
-                                                   (uint32_t)call->args.bytes[b].size};
-        ret->len = wire_encode_call(&ret->text, &m, ret->cuts);
-        if (ret->text.bad)
-                return -ENOMEM;
-        return ret->len == 0 ? -E2BIG : 0;
-}
-
-int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_ns)
-{
-        scoped(encoded_call) struct encoded_call c = {0};
-        int r = encode_call(call, &c);
-
-        /* Until here it is the call's fault, and the worker stays as it is. */
-        if (r == 0)
-                r = loop_timer_set(i->loop, &i->deadline, deadline_ns, on_deadline, i);
-        if (r < 0)
-                return r;
-        /* The deadline covers a frame that began before. */
-        loop_timer_unset(i->loop, &i->grace);
-        i->state = INSTANCE_BUSY;
-        i->call = call;
-        call->holder = i;
-        r = begin_request(i, WIRE_CALL);
-        if (r == 0)
-                r = instance_io_queue(i, WIRE_CALL, &c.text, c.blobs, c.n, c.cuts, c.len);
-        if (r == -EPIPE || r == -ECONNRESET)
-                return 0;
-        if (r < 0)
-                i->call = NULL;
-        return r;
-}
-
-/* The call is about to be freed, also when its client had left before. */
-static void forget_call(struct instance *i)
-{
-        i->call = NULL;
-        /* The call takes its bytes with it. */
-        if (instance_io_is_sending(i))
-                break_rule(i, PLUGIN_ERROR_CANCELLED, "it did not read its call");
-}
-
-void instance_cancel(struct instance *i, bool forget)
-{
-        bool first = i->state == INSTANCE_BUSY;
-
-        if (!first && i->state != INSTANCE_CANCELLING)
-                return;
-        i->state = INSTANCE_CANCELLING;
-        /* From now on the grace is its deadline: who is not asked any more does not time out. */
-        loop_timer_unset(i->loop, &i->deadline);
-        if (forget)
-                forget_call(i);
-        if (!first || i->state != INSTANCE_CANCELLING)
-                return;
-        /* A channel that broke tells by its end of file. */
-        if (instance_io_queue_cancel(i) == -ENOMEM)
-                break_rule(i, PLUGIN_ERROR_CANCELLED, "the host has no memory to ask it to stop");
-        else
-                set_grace(i, INSTANCE_CANCEL_GRACE_S);
 }
 
 void instance_leave(struct instance *i)
@@ -660,7 +346,7 @@ void instance_leave(struct instance *i)
                 instance_break(i, &o);
                 return;
         }
-        set_grace(i, INSTANCE_SHUTDOWN_GRACE_S);
+        instance_set_grace(i, INSTANCE_SHUTDOWN_GRACE_S);
 }
 
 /* --- birth --- */
@@ -738,9 +424,7 @@ int instance_start(struct sandbox_runner *runner, const struct sandbox_policy *p
         }
         r = watch_all(i);
         if (r == 0)
-                r = loop_timer_set(i->loop, &i->deadline,
-                                   timeout_deadline(clock_mono_ns(), o->boot_seconds), on_deadline,
-                                   i);
+                r = instance_set_deadline(i, timeout_deadline(clock_mono_ns(), o->boot_seconds));
         if (r == 0)
                 r = say_hello(i, o->max_output);
         if (r < 0) {

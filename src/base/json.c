@@ -20,6 +20,24 @@ static struct position position_of(const char *text, size_t at)
         return p;
 }
 
+/* Did an allocation of jansson's fail on this thread since it was last cleared? */
+static _Thread_local bool json_lacked_memory;
+
+/* jansson calls some failed allocations syntax errors, and one it does not notice: a buffer that
+ * could not grow loses a byte, so that 1000 is read as 100. Only its way to malloc knows better. */
+static void *allocate(size_t n)
+{
+        void *p = malloc(n);
+
+        json_lacked_memory |= !p;
+        return p;
+}
+
+static __attribute__((constructor)) void watch_allocations(void)
+{
+        json_set_alloc_funcs(allocate, free);
+}
+
 /* jansson recurses, so depth is bounded before it sees the text. */
 static int check_depth(const char *text, size_t n, struct err *e)
 {
@@ -52,7 +70,7 @@ static int check_depth(const char *text, size_t n, struct err *e)
 
 int json_parse(const char *text, size_t n, json_t **ret, struct err *e)
 {
-        json_error_t error;
+        json_error_t error = {0}; /* jansson leaves it alone when it lacks memory early */
         size_t valid = utf8_valid_prefix(text, n);
         json_t *value;
         int r;
@@ -67,9 +85,12 @@ int json_parse(const char *text, size_t n, json_t **ret, struct err *e)
         r = check_depth(text, n, e);
         if (r < 0)
                 return r;
+        json_lacked_memory = false;
         value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-        if (!value && json_error_code(&error) == json_error_out_of_memory)
+        if (json_lacked_memory) {
+                json_decref(value);
                 return err_set_errno(e, -ENOMEM, "parse JSON");
+        }
         if (!value)
                 return err_set(e, -EBADMSG, "line %d, column %d: %s", error.line, error.column,
                                error.text);

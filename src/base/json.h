@@ -1,6 +1,6 @@
 /* json.h -- jansson, made strict: bounded depth, no duplicate keys, errors with line and column.
  * Knows: jansson.          May not know: whose JSON it is.
- * Threads: any, no shared json_t.  Owns: nothing. */
+ * Threads: any, no shared json_t.  Owns: jansson's way to malloc, which it takes before main(). */
 #ifndef FORGESYTE_BASE_JSON_H
 #define FORGESYTE_BASE_JSON_H
 

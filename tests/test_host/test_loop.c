@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../support/test.h"
-#include "../test_wire/fail_alloc.h"
+#include "../support/failing_malloc.h"
 #include "base/clock.h"
 #include "host/loop.h"
 
@@ -311,13 +311,13 @@ static void test_timer_without_memory_stays_unset_and_moving_needs_none(void **s
         struct chain c = {.loop = new_loop()};
 
         (void)state;
-        fail_alloc_at(1);
+        failing_malloc_arm(1);
         assert_int_equal(loop_timer_set(c.loop, &c.again, 1, on_again, &c), -ENOMEM);
         assert_int_equal(c.again.slot, 0);
         assert_int_equal(loop_timer_set(c.loop, &c.again, 2, on_again, &c), 0);
-        fail_alloc_at(1);
+        failing_malloc_arm(1);
         assert_int_equal(loop_timer_set(c.loop, &c.again, 1, on_again, &c), 0);
-        fail_alloc_at(0);
+        failing_malloc_disarm();
         turn(c.loop);
         assert_int_equal(c.n_again, 1);
         loop_free(c.loop);

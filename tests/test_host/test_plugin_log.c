@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "../support/test.h"
-#include "../test_wire/fail_alloc.h"
+#include "../support/failing_malloc.h"
 #include "base/json.h"
 #include "host/plugin_log.h"
 
@@ -256,9 +256,9 @@ static void test_without_memory_lines_are_dropped_and_counted(void **state)
                 struct printer p;
 
                 open_printer(&p);
-                fail_alloc_at(nth);
+                failing_malloc_arm(nth);
                 print(&p, "some words\nothers\n");
-                fail_alloc_at(0);
+                failing_malloc_disarm();
                 print(&p, "after\n");
                 assert_string_equal(last_line(&p)->text, "after");
                 close_printer(&p);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "failing_malloc.h"
+#include "support/failing_malloc.h"
 #include "http/http_body.h"
 #include "http/http_guard.h"
 #include "http/http_target.h"
@@ -311,7 +311,7 @@ static void test_every_allocation_may_fail(void **state)
 
                 failing_malloc_arm(n);
                 r = http_multipart_parse(CT, body.data, body.len, &p, &e);
-                fired = failing_malloc_fired();
+                fired = failing_malloc_disarm();
                 assert_int_equal(r, fired ? -ENOMEM : 0);
                 http_parts_done(&p);
         }
@@ -323,7 +323,7 @@ static void test_every_allocation_may_fail(void **state)
 
                 failing_malloc_arm(n);
                 r = http_guard_new("127.0.0.1:1", hosts, "0123456789abcdef", &g, &e);
-                fired = failing_malloc_fired();
+                fired = failing_malloc_disarm();
                 assert_int_equal(r, fired ? -ENOMEM : 0);
                 http_guard_free(g);
         }
@@ -336,7 +336,7 @@ static void test_every_allocation_may_fail(void **state)
 
                 failing_malloc_arm(n);
                 r = http_target_parse(raw, strlen(raw), &t, &words);
-                fired = failing_malloc_fired();
+                fired = failing_malloc_disarm();
                 assert_int_equal(r, fired ? -ENOMEM : 0);
                 http_target_done(&t);
         }
@@ -346,7 +346,7 @@ static void test_every_allocation_may_fail(void **state)
 
                 failing_malloc_arm(n);
                 http_base64_encode(&s, form, sizeof form);
-                fired = failing_malloc_fired();
+                fired = failing_malloc_disarm();
                 assert_int_equal(s.bad, fired);
                 str_done(&s);
         }

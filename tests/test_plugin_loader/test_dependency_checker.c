@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 #include "loader/dependency_checker.h"
-#include "test_plugin_loader/failing_malloc.h"
+#include "support/failing_malloc.h"
 
 static struct plugin_manifest *parse(const char *text)
 {
@@ -319,7 +319,7 @@ static void test_survives_every_failed_allocation(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_LEN(missing); i++)
                 missing[i] = say(WIRE_CHECK_MISSING, "gone");
-        for (size_t n = 0; reached; n++) {
+        for (size_t n = 1; reached; n++) {
                 struct dependency_plan p = {0};
                 scoped(str) struct str reason = {0};
                 int r;

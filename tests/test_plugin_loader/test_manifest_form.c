@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "test_plugin_loader/failing_malloc.h"
+#include "support/failing_malloc.h"
 #include "test_plugin_loader/manifest_fixture.h"
 
 /* As its plugins write them. */
@@ -481,32 +481,21 @@ static void test_no_mutation_breaks_the_parser(void **state)
         assert_true(taken > 100);
 }
 
+static void parse_form(void *text)
+{
+        struct plugin_manifest *m = NULL;
+        struct err e = {0};
+        int r = plugin_manifest_parse(text, strlen(text), &m, &e);
+        bool failed = failing_malloc_disarm();
+
+        assert_int_equal(r, failed ? -ENOMEM : 0);
+        assert_int_equal(r == 0, m != NULL);
+        plugin_manifest_free(m);
+}
+
 static void survive_failed_allocations(const char *text)
 {
-        scoped(json_decref) json_t *value = NULL;
-        size_t jansson, n = 0;
-        bool reached = true;
-
-        json_set_alloc_funcs(__wrap_malloc, free);
-        failing_malloc_arm(SIZE_MAX);
-        assert_int_equal(json_parse(text, strlen(text), &value, NULL), 0);
-        jansson = failing_malloc_count() + 1;
-        for (; reached; n++) {
-                struct plugin_manifest *m = NULL;
-                struct err e = {0};
-                int r;
-
-                failing_malloc_arm(n);
-                r = plugin_manifest_parse(text, strlen(text), &m, &e);
-                reached = failing_malloc_disarm();
-                assert_int_equal(r == 0, m != NULL);
-                plugin_manifest_free(m);
-                if (n >= jansson && reached)
-                        assert_int_equal(r, -ENOMEM);
-        }
-        json_decref(take_ptr(value));
-        json_set_alloc_funcs(malloc, free);
-        assert_true(n > jansson + 60);
+        assert_true(failing_malloc_each(parse_form, (void *)text) > 100);
 }
 
 static void test_survives_every_failed_allocation(void **state)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "test_plugin_loader/failing_malloc.h"
+#include "support/failing_malloc.h"
 #include "test_plugin_loader/manifest_fixture.h"
 
 static void test_sizes_are_bounded(void **state)
@@ -110,66 +110,44 @@ static void test_no_mutation_breaks_the_parser(void **state)
 
 /* --- the n-th allocation fails, for every n --- */
 
-/* How many allocations it takes to parse the JSON alone. */
-static size_t allocations_of_json(const char *text, size_t n)
+static void parse_full(void *ctx)
 {
-        scoped(json_decref) json_t *value = NULL;
+        struct plugin_manifest *m = NULL;
+        struct err e = {0};
+        int r = plugin_manifest_parse(full, sizeof full - 1, &m, &e);
+        bool failed = failing_malloc_disarm();
 
-        failing_malloc_arm(SIZE_MAX);
-        assert_int_equal(json_parse(text, n, &value, NULL), 0);
-        return failing_malloc_count();
+        (void)ctx;
+        assert_int_equal(r, failed ? -ENOMEM : 0);
+        assert_int_equal(r == 0, m != NULL);
+        plugin_manifest_free(m);
 }
 
-/* Nothing leaks and nothing is used that is not there. jansson calls some of its own failures
- * syntax errors, and one (2.14: a buffer that can't grow drops a byte) it does not notice; ours are
- * all -ENOMEM. */
 static void test_survives_every_failed_allocation(void **state)
 {
-        size_t jansson, n = 0;
-        bool reached = true;
-
         (void)state;
-        json_set_alloc_funcs(__wrap_malloc, free);
-        jansson = 1 + allocations_of_json(full, sizeof full - 1);
-        for (; reached; n++) {
-                struct plugin_manifest *m = NULL;
-                struct err e = {0};
-                int r;
+        assert_true(failing_malloc_each(parse_full, NULL) > 200);
+}
 
-                failing_malloc_arm(n);
-                r = plugin_manifest_parse(full, sizeof full - 1, &m, &e);
-                reached = failing_malloc_disarm();
-                assert_int_equal(r == 0, m != NULL);
-                plugin_manifest_free(m);
-                if (n >= jansson && reached)
-                        assert_int_equal(r, -ENOMEM);
-        }
-        json_set_alloc_funcs(malloc, free);
-        assert_true(n > jansson + 60);
+static const char meta[] = "{\"tools\":[{\"name\":\"a\",\"description\":\"d\","
+                           "\"input_schema\":{\"type\":\"object\"}},{\"name\":\"b\"}]}";
+
+static void merge_meta(void *ctx)
+{
+        struct plugin_manifest *m = ctx;
+        int r = plugin_manifest_merge_meta(m, meta, sizeof meta - 1, NULL);
+        bool failed = failing_malloc_disarm();
+
+        assert_int_equal(r, failed ? -ENOMEM : 0);
+        assert_int_equal(m->n_tools, failed ? 0 : 2);
 }
 
 static void test_failed_allocation_in_meta_changes_nothing(void **state)
 {
-        static const char meta[] = "{\"tools\":[{\"name\":\"a\",\"description\":\"d\","
-                                   "\"input_schema\":{\"type\":\"object\"}},{\"name\":\"b\"}]}";
         scoped(plugin_manifest_free) struct plugin_manifest *m = parse(MINIMAL);
-        size_t jansson, n = 0;
-        bool reached = true;
 
         (void)state;
-        json_set_alloc_funcs(__wrap_malloc, free);
-        jansson = allocations_of_json(meta, sizeof meta - 1);
-        for (n = jansson; reached; n++) {
-                int r;
-
-                failing_malloc_arm(n);
-                r = plugin_manifest_merge_meta(m, meta, sizeof meta - 1, NULL);
-                reached = failing_malloc_disarm();
-                assert_int_equal(r, reached ? -ENOMEM : 0);
-                assert_int_equal(m->n_tools, reached ? 0 : 2);
-        }
-        json_set_alloc_funcs(malloc, free);
-        assert_true(n > jansson + 10);
+        assert_true(failing_malloc_each(merge_meta, m) > 40);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 #include "loader/plugin_registry.h"
-#include "test_plugin_loader/failing_malloc.h"
+#include "support/failing_malloc.h"
 
 #define SEC NSEC_PER_SEC
 
@@ -340,17 +340,17 @@ static void test_failed_allocation_changes_nothing(void **state)
         size_t n_list;
 
         bring_up(r, "ocr");
-        failing_malloc_arm(0);
+        failing_malloc_arm(1);
         assert_int_equal(plugin_registry_begin(r, "yolo", &generation, NULL), -ENOMEM);
-        failing_malloc_arm(0);
+        failing_malloc_arm(1);
         assert_int_equal(plugin_registry_begin(r, "ocr", &generation, NULL), -ENOMEM);
-        failing_malloc_arm(0);
+        failing_malloc_arm(1);
         assert_int_equal(plugin_registry_list_all(r, &list, &n_list), -ENOMEM);
         failing_malloc_disarm();
         expect_names(r, "ocr");
         assert_int_equal(get(r, "ocr").generation, 1);
         assert_int_equal(get(r, "ocr").state, LIFECYCLE_INITIALIZED);
-        failing_malloc_arm(0);
+        failing_malloc_arm(1);
         assert_int_equal(plugin_registry_new(&r, NULL), -ENOMEM);
         failing_malloc_disarm();
 }

@@ -6,37 +6,7 @@
 
 #include "base/json.h"
 #include "schema/json_schema.h"
-
-/* The linker sends our malloc and its like here (--wrap); jansson is told to come by itself. One
- * thread only. left: allocations until one fails; below 0, none does. */
-static int left = -1;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool fails_now(void)
-{
-        return left >= 0 && left-- == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-        return fails_now() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-        return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-        return fails_now() ? NULL : __real_realloc(p, n);
-}
+#include "support/failing_malloc.h"
 
 static const char schema_text[] =
     "{\"$id\": \"http://a/b\", \"$dynamicAnchor\": \"x\", \"$defs\": {\"t\": {\"$anchor\": \"t\","
@@ -60,17 +30,18 @@ static json_t *long_list(void)
 
 static void test_failed_allocation_fails_the_compilation(void **state unused_param)
 {
-        scoped(json_decref) json_t *source = json_loads(schema_text, 0, NULL);
-        int n = 0, r = -ENOMEM;
+        scoped(json_decref) json_t *source = NULL;
+        int n = 1, r = json_parse(schema_text, sizeof schema_text - 1, &source, NULL);
 
-        assert_non_null(source);
+        assert_int_equal(r, 0);
+        r = -ENOMEM;
         for (; r == -ENOMEM; n++) {
                 scoped(json_schema_free) struct json_schema *schema = NULL;
                 struct err e = {0};
 
-                left = n;
+                failing_malloc_arm((size_t)n);
                 r = json_schema_compile(source, JSON_SCHEMA_2020_12, &schema, &e);
-                left = -1;
+                failing_malloc_disarm();
                 assert_true(r == 0 || (r == -ENOMEM && e.code == -ENOMEM && !schema));
         }
         assert_int_equal(r, 0);
@@ -88,13 +59,13 @@ static void test_failed_allocation_fails_the_validation(void **state unused_para
         scoped(json_schema_free) struct json_schema *schema = NULL;
         struct json_schema_violation v;
         struct err e;
-        int n = 0, r = -ENOMEM;
+        int n = 1, r = -ENOMEM;
 
         assert_int_equal(json_schema_compile(source, JSON_SCHEMA_2020_12, &schema, &e), 0);
         for (; r == -ENOMEM; n++) {
-                left = n;
+                failing_malloc_arm((size_t)n);
                 r = json_schema_validate(schema, instance, &v);
-                left = -1;
+                failing_malloc_disarm();
                 if (r < 0)
                         assert_string_equal(v.message, "no memory to check this value");
         }
@@ -109,6 +80,5 @@ int main(void)
             cmocka_unit_test(test_failed_allocation_fails_the_validation),
         };
 
-        json_set_alloc_funcs(__wrap_malloc, free);
         return cmocka_run_group_tests_name("json_schema_memory", tests, NULL, NULL);
 }

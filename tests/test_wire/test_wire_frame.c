@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "../support/test.h"
-#include "fail_alloc.h"
+#include "../support/failing_malloc.h"
 #include "wire/wire_frame.h"
 
 #define GENERATION 5
@@ -387,9 +387,9 @@ static void test_caps_are_refused_from_the_header_alone(void **state)
                 for (int huge = 0; huge < 2; huge++) {
                         await(&p, caps[i].request);
                         h.len = huge ? UINT32_MAX : caps[i].cap + 1;
-                        before = alloc_count;
+                        before = failing_malloc_count();
                         expect_refused(&p, &h, result ? -EMSGSIZE : -EBADMSG, "at most");
-                        assert_int_equal(alloc_count, before);
+                        assert_int_equal(failing_malloc_count(), before);
                 }
         }
 }
@@ -527,21 +527,21 @@ static void test_nth_allocation_failure_is_reported_and_leaks_nothing(void **sta
         int failures = 0;
 
         (void)state;
-        for (int nth = 1; nth < 10; nth++) {
+        for (size_t nth = 1; nth < 10; nth++) {
                 struct wire_parser p;
                 struct err e = {0};
                 size_t at = 0, used;
                 int r = 0;
 
                 await(&p, WIRE_CALL);
-                fail_alloc_at(nth);
+                failing_malloc_arm(nth);
                 while (r >= 0 && at < n) {
                         scoped(wire_frame) struct wire_frame f = {0};
 
                         r = wire_parser_feed(&p, stream + at, n - at, &used, &f, &e);
                         at += used;
                 }
-                fail_alloc_at(0);
+                failing_malloc_disarm();
                 if (r < 0) {
                         assert_int_equal(r, -ENOMEM);
                         failures++;

@@ -5,7 +5,7 @@
 
 #include "../fuzz/wire_codecs.h"
 #include "../support/test.h"
-#include "fail_alloc.h"
+#include "../support/failing_malloc.h"
 #include "wire/wire_frame.h"
 
 #define STR(literal)                                                                               \
@@ -145,9 +145,9 @@ static void test_nth_allocation_failure_is_reported_and_leaks_nothing(void **sta
                         struct err e = {0};
                         int r;
 
-                        fail_alloc_at(nth);
+                        failing_malloc_arm(nth);
                         r = wire_codecs[i].recode((uint8_t *)sample.data, sample.len, &again, &e);
-                        fail_alloc_at(0);
+                        failing_malloc_disarm();
                         assert_int_equal(r, -ENOMEM);
                 }
         }
@@ -159,9 +159,9 @@ static void test_encoders_tell_of_missing_memory(void **state)
         for (size_t i = 0; i < WIRE_CODECS; i++) {
                 scoped(str) struct str to = {0};
 
-                fail_alloc_at(1);
+                failing_malloc_arm(1);
                 add_sample(i, &to);
-                fail_alloc_at(0);
+                failing_malloc_disarm();
                 assert_true(to.bad);
         }
 }
@@ -227,14 +227,14 @@ static void test_lying_counts_are_refused_before_memory_is_spent(void **state)
         struct wire_report m;
         struct wire_result n;
         struct err e = {0};
-        size_t before = alloc_count;
+        size_t before = failing_malloc_count();
 
         (void)state;
         assert_int_equal(wire_decode_report(report, sizeof report, &m, &e), -EBADMSG);
         assert_string_equal(e.msg, "REPORT: a count is larger than what follows");
         assert_int_equal(wire_decode_result(result, sizeof result, &n, &e), -EBADMSG);
         assert_string_equal(e.msg, "RESULT: a count is larger than what follows");
-        assert_int_equal(alloc_count, before);
+        assert_int_equal(failing_malloc_count(), before);
 }
 
 static void test_lying_lengths_are_refused(void **state)

@@ -2,8 +2,13 @@
 
 Knows: CALL, base64, temporary files.   May not know: handlers, plugins.   Threads: the main one.
 Owns: the files it makes of bytes that are wanted as a path; they go when the call is over.
+
+Such a file lies in /tmp: it has a suffix to be recognised by, and child processes can open it. A box
+without namespaces has no /tmp, and in others it may be too small: then the bytes are in memory, sealed
+against change, and the path is that of their descriptor in /proc.
 """
 import base64
+import fcntl
 import json
 import os
 from typing import Any, Dict, List, Protocol
@@ -12,6 +17,7 @@ from forgesyte.errors import ToolError
 
 from . import wire
 
+_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 _SUFFIXES = {
     "image/gif": ".gif", "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp",
     "video/mp4": ".mp4", "video/mpeg": ".mpg", "video/quicktime": ".mov", "video/webm": ".webm",
@@ -29,6 +35,7 @@ class Arguments:
 
     def __init__(self, call: wire.Call, tool: Declared) -> None:
         self._folders: List[str] = []
+        self._memory: List[int] = []
         self.values: Dict[str, Any] = json.loads(call.json) if call.json else {}
         try:
             for name in tool.bytes_names:
@@ -43,21 +50,45 @@ class Arguments:
 
     def _of_blob(self, blob: wire.Blob, tool: Declared) -> Any:
         if blob.name in tool.path_names:
-            return self._write(blob)
+            return self._path_of(blob)
         if blob.name not in tool.bytes_names and blob.name.lower().endswith(("base64", "b64")):
             return base64.b64encode(blob.data).decode()
         return blob.data
 
-    def _write(self, blob: wire.Blob) -> str:
+    def _path_of(self, blob: wire.Blob) -> str:
+        suffix = _SUFFIXES.get(blob.content_type.partition(";")[0].strip().lower(), ".bin")
+        try:
+            return self._write(blob, suffix)
+        except OSError as e:  # there is no /tmp, or no room in it
+            try:
+                return self._keep(blob, suffix)
+            except OSError:
+                raise e from None
+
+    def _write(self, blob: wire.Blob, suffix: str) -> str:
         import tempfile  # few plugins need it, and each import is paid for at every start
 
         folder = tempfile.mkdtemp(prefix="forgesyte-")
         self._folders.append(folder)
-        suffix = _SUFFIXES.get(blob.content_type.partition(";")[0].strip().lower(), ".bin")
         path = os.path.join(folder, "upload" + suffix)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
-        with open(fd, "wb") as f:
+        try:
+            with open(fd, "wb") as f:
+                f.write(blob.data)
+        except OSError:
+            os.unlink(path)
+            raise
+        return path
+
+    def _keep(self, blob: wire.Blob, suffix: str) -> str:
+        fd = os.memfd_create("upload" + suffix, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._memory.append(fd)
+        with open(fd, "wb", closefd=False) as f:
             f.write(blob.data)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+        # Whoever opens this gets a description of its own, which begins at the file's begin.
+        path = f"/proc/self/fd/{fd}"
+        os.stat(path)
         return path
 
     def __enter__(self) -> "Arguments":
@@ -65,6 +96,8 @@ class Arguments:
 
     def __exit__(self, *_: Any) -> None:
         self.values = {}
+        while self._memory:
+            os.close(self._memory.pop())
         if not self._folders:
             return
         import shutil

@@ -212,26 +212,30 @@ static int read_root(const struct file *f, struct host_config *c, const json_t *
         return 0;
 }
 
-int options_file_load(const char *path, struct host_config *c, struct err *e)
+int options_file_read(const char *text, size_t n, const char *path, struct host_config *c,
+                      struct err *e)
 {
-        scoped(free) char *text = NULL;
-        scoped(free) char *base = NULL;
-        scoped(json_decref) json_t *root = NULL;
         const char *slash = strrchr(path, '/');
-        struct file f;
+        /* "/" of "/forgesyte.json" stays: "" would mean the current folder. */
+        size_t folder = slash ? (size_t)(slash - path) + (slash == path) : 0;
+        scoped(free) char *base = mem_dup0(path, folder);
+        scoped(json_decref) json_t *root = NULL;
+        struct file f = {text, n, base};
         int r;
 
-        r = fd_read_file(AT_FDCWD, path, OPTIONS_FILE_MAX, &text, &f.size, e);
-        if (r < 0)
-                return r;
-        /* "/" of "/forgesyte.json" stays: "" would mean the current folder. */
-        base = mem_dup0(path, slash ? (size_t)(slash - path) + (slash == path) : 0);
         if (!base)
                 return err_set_errno(e, -ENOMEM, "read the config file");
-        f.text = text;
-        f.base = base;
-        r = json_parse(text, f.size, &root, e);
+        r = json_parse(text, n, &root, e);
         if (r == 0)
                 r = read_root(&f, c, root, e);
         return r < 0 && r != -ENOMEM ? err_wrap(e, r, "%s", path) : r;
+}
+
+int options_file_load(const char *path, struct host_config *c, struct err *e)
+{
+        scoped(free) char *text = NULL;
+        size_t n;
+        int r = fd_read_file(AT_FDCWD, path, OPTIONS_FILE_MAX, &text, &n, e);
+
+        return r < 0 ? r : options_file_read(text, n, path, c, e);
 }

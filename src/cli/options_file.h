@@ -13,5 +13,8 @@
  * ("forgesyte.json: line 4: listen: must be ..."); `c` may then be half set. -ENOMEM is the only
  * code that isn't the file's fault. */
 int options_file_load(const char *path, struct host_config *c, struct err *e) must_check;
+/* The same of text[0..n), as if it stood in `path`. */
+int options_file_read(const char *text, size_t n, const char *path, struct host_config *c,
+                      struct err *e) must_check;
 
 #endif

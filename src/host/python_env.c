@@ -14,6 +14,7 @@
 
 #define LINKS_MAX  16
 #define CONFIG_MAX KIB(64)
+#define HOME_MAX   4000 /* bytes of a venv's `home` */
 
 /* Already in every box. */
 static bool is_shown(const char *path, const char *plugin_dir)
@@ -120,28 +121,33 @@ static int show_prefix(struct sandbox_policy *p, const char *program, const char
                    : MIN_OF(r, 0);
 }
 
+bool python_env_home(char *text, char *ret, size_t size)
+{
+        char *line;
+
+        while ((line = strsep(&text, "\n"))) {
+                char home[HOME_MAX + 1];
+
+                if (sscanf(line, " home = %4000[^\r\n]", home) == 1 && home[0] == '/')
+                        return (size_t)snprintf(ret, size, "%s", home) < size;
+        }
+        return false;
+}
+
 /* `home = /x/bin` in DIR/pyvenv.cfg is where the venv's interpreter comes from. */
 static int show_home(struct sandbox_policy *p, const char *venv, const char *plugin_dir)
 {
         scoped(free) char *text = NULL;
-        char path[PATH_MAX];
-        char *line, *rest;
+        char path[PATH_MAX], home[PATH_MAX];
         size_t n;
         int len = snprintf(path, sizeof path, "%s/pyvenv.cfg", venv);
 
         if (len < 0 || (size_t)len >= sizeof path ||
-            fd_read_file(AT_FDCWD, path, CONFIG_MAX, &text, &n, NULL) < 0)
+            fd_read_file(AT_FDCWD, path, CONFIG_MAX, &text, &n, NULL) < 0 ||
+            !python_env_home(text, home, sizeof home - strlen("/python")))
                 return 0;
-        rest = text;
-        while ((line = strsep(&rest, "\n"))) {
-                char home[PATH_MAX];
-
-                if (sscanf(line, " home = %4000[^\r\n]", home) == 1 && home[0] == '/') {
-                        strcat(home, "/python");
-                        return show_prefix(p, home, plugin_dir);
-                }
-        }
-        return 0;
+        strcat(home, "/python");
+        return show_prefix(p, home, plugin_dir);
 }
 
 static int show_venv(struct sandbox_policy *p, const char *program, const char *plugin_dir)
@@ -161,7 +167,9 @@ static void straighten(char *path, size_t size)
         scoped(free) char *real = folder ? realpath(folder, NULL) : NULL;
         scoped(free) char *straight = NULL;
 
-        if (real && asprintf(&straight, "%s%s", real, slash) > 0 && strlen(straight) < size)
+        if (real && asprintf(&straight, "%s%s", real, slash) < 0)
+                straight = NULL;
+        if (straight && strlen(straight) < size)
                 strcpy(path, straight);
 }
 

@@ -21,6 +21,10 @@ char *python_env_resolve(const char *interpreter) must_check;
 int python_env_bind(struct sandbox_policy *p, const char *interpreter, const char *plugin_dir,
                     struct err *e) must_check;
 
+/* text: a pyvenv.cfg, which is changed. The absolute folder that its `home` names goes to
+ * ret[0..size). False: there is none that fits. Pure. */
+bool python_env_home(char *text, char *ret, size_t size) must_check;
+
 /* The folder with our own Python files: beside the program (share/forgesyte/python), else the
  * source tree that it was built from. The caller frees; NULL: not found. */
 char *python_env_lib(void);

@@ -50,10 +50,14 @@ uint64_t cgroup_read_number(int dirfd, const char *file)
 uint64_t cgroup_read_key(int dirfd, const char *file, const char *key)
 {
         char text[4096];
+
+        return read_small(dirfd, file, text, sizeof text) ? cgroup_parse_key(text, key) : 0;
+}
+
+uint64_t cgroup_parse_key(const char *text, const char *key)
+{
         size_t len = strlen(key);
 
-        if (!read_small(dirfd, file, text, sizeof text))
-                return 0;
         for (const char *line = text; line; line = strchr(line, '\n')) {
                 line += *line == '\n';
                 if (!strncmp(line, key, len) && line[len] == ' ')

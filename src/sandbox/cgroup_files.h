@@ -22,6 +22,9 @@ bool cgroup_has_word(int dirfd, const char *file, const char *word);
 
 /* Pure parsers, for tests and fuzzing. */
 
+/* The number behind "key " in text of such lines; 0 when there is none. */
+uint64_t cgroup_parse_key(const char *text, const char *key);
+
 /* From /proc/self/cgroup: the path of `controller` ("" is version 2). False: not there. */
 bool cgroup_parse_own(const char *text, const char *controller, char *ret, size_t size);
 /* From /proc/self/mountinfo: where `controller` ("" is version 2) is mounted, and which cgroup is

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,8 @@
 
 #include "base/fd.h"
 
-#define TREE_MAX 1024
-
 struct tree {
-        pid_t pids[TREE_MAX];
+        pid_t pids[PROCESS_TREE_MAX];
         size_t n;
 };
 
@@ -28,13 +27,21 @@ static size_t read_some(int dirfd, const char *path, char *buf, size_t size)
 /* "12 34 56 ": what one thread has forked. */
 static void add_children(struct tree *t, int tasks, const char *thread)
 {
-        char path[288], text[8192], *p = text, *end;
+        char path[288], text[8192];
 
         snprintf(path, sizeof path, "%s/children", thread);
-        if (!read_some(tasks, path, text, sizeof text))
-                return;
-        for (long pid; t->n < TREE_MAX && (pid = strtol(p, &end, 10)) > 0; p = end)
-                t->pids[t->n++] = (pid_t)pid;
+        if (read_some(tasks, path, text, sizeof text))
+                t->n += process_tree_parse_children(text, t->pids + t->n, PROCESS_TREE_MAX - t->n);
+}
+
+size_t process_tree_parse_children(const char *text, pid_t *ret, size_t room)
+{
+        size_t n = 0;
+        char *end;
+
+        for (long pid; n < room && (pid = strtol(text, &end, 10)) > 0 && pid <= INT_MAX; text = end)
+                ret[n++] = (pid_t)pid;
+        return n;
 }
 
 static void add_descendants(struct tree *t, pid_t pid)
@@ -60,16 +67,19 @@ static uint64_t kib_behind(const char *text, const char *key)
 }
 
 /* Page tables count: touching a byte every 2 MiB costs nothing else. */
+uint64_t process_tree_parse_status(const char *text)
+{
+        return (kib_behind(text, "RssAnon:") + kib_behind(text, "RssShmem:") +
+                kib_behind(text, "VmSwap:") + kib_behind(text, "VmPTE:")) *
+               1024;
+}
+
 static uint64_t rss_of(pid_t pid)
 {
         char path[64], text[4096];
 
         snprintf(path, sizeof path, "/proc/%d/status", pid);
-        if (!read_some(AT_FDCWD, path, text, sizeof text))
-                return 0;
-        return (kib_behind(text, "RssAnon:") + kib_behind(text, "RssShmem:") +
-                kib_behind(text, "VmSwap:") + kib_behind(text, "VmPTE:")) *
-               1024;
+        return read_some(AT_FDCWD, path, text, sizeof text) ? process_tree_parse_status(text) : 0;
 }
 
 uint64_t process_tree_rss(pid_t pid)

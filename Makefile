@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps demo test test-all serve bench format clean install
+.PHONY: build help deps demo test test-all test-hostile serve bench format clean install
 
 build: ## compile host, worker and the bundled plugins into build/
 	@scripts/deps build
@@ -33,6 +33,11 @@ test: ## build and run every test (under 20 minutes on 2 cores)
 test-all: ## the same, and the long ones
 	@scripts/deps build run test
 	@MESON=$(MESON) $(PYTHON) tests/run_tests.py --all
+
+test-hostile: ## the hostile corpus in every situation, in namespaces of its own (needs root)
+	@scripts/deps build run test
+	@scripts/compile $(BUILD)
+	@FORGESYTE_BUILD=$(BUILD) $(PYTHON) tests/hostile/run
 
 serve: ## run the host on 127.0.0.1:8000 with the bundled plugins
 	@scripts/deps build run

@@ -143,9 +143,10 @@ class Events:
 
 
 class Host:
-    """A running host. command: what to run instead of `forgesyte serve`."""
+    """A running host. launcher: a command that becomes it by exec, what it is to run behind it."""
 
-    def __init__(self, plugin_dirs, args=(), env=None, as_nobody=False, listen="127.0.0.1:0"):
+    def __init__(self, plugin_dirs, args=(), env=None, as_nobody=False, listen="127.0.0.1:0",
+                 launcher=()):
         command = [FORGESYTE, "serve", "--listen", listen]
         for folder in plugin_dirs:
             command += ["--plugins", folder]
@@ -153,6 +154,7 @@ class Host:
         if as_nobody:
             command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
                        "--", *command]
+        command = [*launcher, *command]
         self.command = command
         self.token = None
         self.lines = []

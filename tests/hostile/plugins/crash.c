@@ -1,0 +1,163 @@
+/* crash.c -- the rows C01 to C17 of docs/HOSTILE.md: ways to die in the middle of a call.
+ * Threads: one.            Owns: nothing. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "forgesyte/plugin.h"
+#include "hostile.h"
+
+HOSTILE_TOOL(null)
+{
+        volatile int *volatile nowhere = NULL;
+
+        *nowhere = 1;
+        return 0;
+}
+
+static int deeper(volatile int *depth)
+{
+        volatile char frame[4096];
+
+        frame[0] = (char)*depth;
+        (*depth)++;
+        return *depth < 0 ? 0 : deeper(depth) + frame[0];
+}
+
+HOSTILE_TOOL(recursion)
+{
+        volatile int depth = 0;
+
+        return forge_call_result_int(call, "depth", deeper(&depth));
+}
+
+HOSTILE_TOOL(abort)
+{
+        abort();
+}
+
+HOSTILE_TOOL(double_free)
+{
+        char *volatile block = malloc(100), *volatile other = malloc(100);
+
+        free(block);
+        free(other);
+        free(block); /* glibc's message goes to stderr, then abort() */
+        return 0;
+}
+
+HOSTILE_TOOL(smash)
+{
+        char *volatile block = malloc(100);
+
+        memset(block, 'x', 5000);
+        free(block);
+        free(malloc(3000));
+        return 0;
+}
+
+HOSTILE_TOOL(divide)
+{
+        volatile int zero = 0;
+
+        return 7 / zero;
+}
+
+HOSTILE_TOOL(illegal)
+{
+#if defined(__x86_64__)
+        __asm__ volatile("ud2");
+#else
+        raise(SIGILL);
+#endif
+        return 0;
+}
+
+HOSTILE_TOOL(bus)
+{
+        int fd = memfd_create("shrinks", MFD_CLOEXEC);
+        volatile char *map;
+
+        if (fd < 0 || ftruncate(fd, 8192) != 0)
+                return -1;
+        map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (map == MAP_FAILED || ftruncate(fd, 0) != 0)
+                return -1;
+        return map[4096];
+}
+
+HOSTILE_TOOL(exit)
+{
+        exit((int)forge_call_int(call, "code", 0));
+}
+
+HOSTILE_TOOL(exit_thread)
+{
+        pthread_exit(NULL);
+}
+
+HOSTILE_TOOL(raise)
+{
+        int signal_number = (int)forge_call_int(call, "signal", 9);
+
+        signal(signal_number, SIG_DFL);
+        kill(getpid(), signal_number);
+        for (;;)
+                pause();
+        return 0; /* never */
+}
+
+/* A whole header of a RESULT and the beginning of its payload, then the end. The worker's own
+ * numbers are not needed: nothing of it may be believed before it is complete. */
+HOSTILE_TOOL(half_reply)
+{
+        static const unsigned char begun[40] = {0x46, 0x52, 0x47, 0x45, 1, 67};
+
+        if (write(3, begun, forge_call_bool(call, "in_header", true) ? 11 : sizeof begun) < 0)
+                return -1;
+        abort();
+}
+
+/* The n-th call, over all, of this worker; or what the input says. */
+HOSTILE_TOOL(sometimes)
+{
+        int64_t n = forge_call_int(call, "n", 0);
+
+        if (n % 100 == 37)
+                abort();
+        return forge_call_result_int(call, "n", n);
+}
+
+HOSTILE_TOOL(poison)
+{
+        const char *input = forge_call_string(call, "input", "");
+
+        if (strcmp(input, "poison") == 0)
+                abort();
+        return forge_call_result_string(call, "input", input);
+}
+
+static const struct forge_tool tools[] = {
+    HOSTILE_GOOD,
+    FORGE_TOOL("null", run_null),
+    FORGE_TOOL("recursion", run_recursion),
+    FORGE_TOOL("abort", run_abort),
+    FORGE_TOOL("double_free", run_double_free),
+    FORGE_TOOL("smash", run_smash),
+    FORGE_TOOL("divide", run_divide),
+    FORGE_TOOL("illegal", run_illegal),
+    FORGE_TOOL("bus", run_bus),
+    FORGE_TOOL("exit", run_exit),
+    FORGE_TOOL("exit_thread", run_exit_thread),
+    FORGE_TOOL("raise", run_raise),
+    FORGE_TOOL("half_reply", run_half_reply),
+    FORGE_TOOL("sometimes", run_sometimes),
+    FORGE_TOOL("poison", run_poison),
+};
+
+FORGE_PLUGIN(.tools = tools, .n_tools = sizeof(tools) / sizeof(tools[0]));

@@ -4,6 +4,8 @@ Knows: the shape of a plugin.   May not know: hosts, the wire, JSON Schema.
 """
 from typing import Any, Dict
 
+from . import _near
+
 
 class BasePlugin:
     """A plugin has a `name` and `tools`, or the older metadata() and analyze().
@@ -37,9 +39,12 @@ class BasePlugin:
 
     # --- the contract, checked when the plugin is made --------------------------------------------
 
-    def _handler(self, tool_name: str) -> Any:
+    def _said_handler(self, tool_name: str) -> Any:
         tool = self.tools[tool_name]
-        handler = tool.get("handler", tool_name) if isinstance(tool, dict) else tool
+        return tool.get("handler", tool_name) if isinstance(tool, dict) else tool
+
+    def _handler(self, tool_name: str) -> Any:
+        handler = self._said_handler(tool_name)
         # In the class's body a method is still a plain function: {"detect": detect}.
         name = handler if isinstance(handler, str) else getattr(handler, "__name__", "")
         if isinstance(handler, str) or getattr(type(self), name, None) is handler:
@@ -49,7 +54,8 @@ class BasePlugin:
     def _check_contract(self) -> None:
         me = type(self).__name__
         if not isinstance(getattr(self, "name", None), str):
-            raise ValueError(f"{me}.name is not a string: a plugin needs a name")
+            raise ValueError(f"{me}.name is not a string: a plugin needs a name, such as"
+                             f' name = "{me.lower()}" in class {me}')
         if not hasattr(self, "tools") and callable(getattr(self, "analyze", None)):
             return
         if not isinstance(getattr(self, "tools", None), dict):
@@ -61,7 +67,8 @@ class BasePlugin:
         where = f"{type(self).__name__}.tools[{tool_name!r}]"
         tool = self.tools[tool_name]
         if not callable(self._handler(tool_name)):
-            raise ValueError(f"{where} has no callable handler")
+            raise ValueError(_near.no_handler(where, self, self._said_handler(tool_name),
+                                              BasePlugin))
         if not isinstance(tool, dict):
             return
         for key, kind in (("description", str), ("input_schema", dict), ("output_schema", dict)):

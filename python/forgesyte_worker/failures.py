@@ -1,6 +1,7 @@
 """failures.py -- what a plugin raised, as the words of an ERROR.
 
 Knows: exceptions, tracebacks, pip's names of modules.   May not know: the channel.   Threads: any.
+What the box refuses is hints.py's matter.
 
 Whatever a plugin raises gets here, also exceptions whose __str__ raises and chains without end: the
 functions of this file always come back with something that can be sent.
@@ -13,12 +14,14 @@ from typing import Any, List, NamedTuple, Optional
 
 from forgesyte.errors import Cancelled, ToolError
 
-from . import wire
+from . import hints, wire
 
 WORDS_MAX = 4096
 TRACEBACK_MAX = 16 << 10
 FRAMES_READ = 200
 OWN_FRAMES_MAX = 24  # of the plugin; all others together half as many
+# The host shows this much of a failed load, words and traceback (docs/HEALTH-API.md, `reason`).
+REASON_MAX = 1000
 
 _LIBDIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -56,6 +59,7 @@ class Failures:
     def __init__(self, load: wire.Load) -> None:
         self._own = os.path.join(load.dir, "")
         self._interpreter = load.interpreter
+        self._hints = hints.Hints(load)
 
     def of_load(self, e: BaseException) -> Failure:
         return self._of_stage(wire.IMPORT, "ImportError", e)
@@ -82,7 +86,22 @@ class Failures:
         if isinstance(e, Told):
             return Failure(kind, type_, _bounded(str(e)))
         name = "ImportError" if isinstance(e, ImportError) else _type_name(e)
-        return Failure(kind, type_, _bounded(f"{name}: {self._words(e)}"), self._traceback(e))
+        words = _bounded(f"{name}: {self._words(e)}")
+        return Failure(kind, type_, words, self._traceback(e))
+
+    def shown(self, failure: Failure, e: BaseException) -> Failure:
+        """Of a failed load, whose reason begins with the words and has no room for all: with as
+        much of the traceback as fits, the plugin's own frames before those of libraries."""
+        if not failure.traceback:
+            return failure
+        room = REASON_MAX - len(failure.words.encode("utf-8", "replace"))
+        text = ""
+        for own in (OWN_FRAMES_MAX, 4, 2, 1):
+            for others in (OWN_FRAMES_MAX // 2, 2, 0):
+                text = self._traceback(e, own, others, again=False)
+                if len(text.encode("utf-8", "replace")) <= room:
+                    return failure._replace(traceback=text)
+        return failure._replace(traceback=text)
 
     # --- words ------------------------------------------------------------------------------------
 
@@ -93,7 +112,7 @@ class Failures:
             words = _str(e) or self._place(e)
         if isinstance(e, ModuleNotFoundError) and isinstance(e.name, str):
             words += self._how_to_get(e.name)
-        return _bounded(words)
+        return _bounded(words + self._hints.of(e))
 
     def _place(self, e: BaseException) -> str:
         """For an exception that says nothing (an assert, a KeyboardInterrupt): where it was."""
@@ -122,12 +141,21 @@ class Failures:
 
     # --- tracebacks -------------------------------------------------------------------------------
 
-    def _traceback(self, e: BaseException) -> str:
+    def _traceback(self, e: BaseException, own: int = OWN_FRAMES_MAX,
+                   others: int = OWN_FRAMES_MAX // 2, again: bool = True) -> str:
+        """At most so many frames of the plugin and of others. "" when there is nothing to tell that
+        the words do not. again: end it as Python does, with the words."""
         try:
             told = traceback.TracebackException(type(e), e, e.__traceback__, limit=-FRAMES_READ,
                                                 lookup_lines=False)
-            left_out = self._prune(told, set())
-            text = _printable("".join(told.format()))
+            left_out = self._prune(told, set(), own, others)
+            if _says_nothing(told):
+                return ""
+            text = "".join(told.format())
+            if not again and told.stack and not isinstance(e, SyntaxError):
+                end = "".join(told.format_exception_only())
+                text = text[:-len(end)] if text.endswith(end) else text
+            text = _printable(text)
         except BaseException:
             return ""
         if left_out:
@@ -140,25 +168,26 @@ class Failures:
         head, tail = data[:TRACEBACK_MAX // 4], data[-TRACEBACK_MAX * 3 // 4 + 16:]
         return head.decode("utf-8", "ignore") + "\n  ...\n" + tail.decode("utf-8", "ignore")
 
-    def _prune(self, told: Any, seen: set) -> int:
+    def _prune(self, told: Any, seen: set, own: int, others: int) -> int:
         """Leaves the runtime's own frames out, and of a long traceback those of libraries."""
         if told is None or id(told) in seen:
             return 0
         seen.add(id(told))
         frames = [f for f in told.stack if not _is_runtime(f.filename)]
-        kept = self._choose(frames)
+        kept = self._choose(frames, own, others)
         told.stack = traceback.StackSummary.from_list(kept)
         left_out = len(frames) - len(kept)
         for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
-            left_out += self._prune(other, seen)
+            left_out += self._prune(other, seen, own, others)
         return left_out
 
-    def _choose(self, frames: List[Any]) -> List[Any]:
+    def _choose(self, frames: List[Any], own_max: int, others_max: int) -> List[Any]:
+        """The plugin's first and last ones, and the last ones of others."""
         own = [i for i, f in enumerate(frames) if f.filename.startswith(self._own)]
         others = [i for i, f in enumerate(frames) if not f.filename.startswith(self._own)]
-        half = OWN_FRAMES_MAX // 2
-        keep = set(own if len(own) <= OWN_FRAMES_MAX else own[:half] + own[-half:])
-        keep.update(others[-half:])
+        first = own_max // 2
+        keep = set(own if len(own) <= own_max else own[:first] + own[first - own_max:])
+        keep.update(others[-others_max:] if others_max else ())
         return [f for i, f in enumerate(frames) if i in keep]
 
 
@@ -191,6 +220,12 @@ def _is_cancelled(e: Optional[BaseException]) -> bool:
 
 def _is_runtime(filename: str) -> bool:
     return filename.startswith(_LIBDIR) or filename.startswith("<frozen importlib")
+
+
+def _says_nothing(told: Any) -> bool:
+    """No frame, no line of source, no other exception: only the class and the words again."""
+    return not (told.stack or told.__cause__ or (told.__context__ and not told.__suppress_context__)
+                or getattr(told, "exceptions", None) or getattr(told, "lineno", None))
 
 
 def _is_there(module: str) -> bool:

@@ -21,9 +21,14 @@ import sys
 import types
 from typing import Any, Callable, Optional
 
+from forgesyte import _near
 from forgesyte.base import BasePlugin
 
 from .failures import Told
+
+SOURCE_LOOKED_AT = 64 << 10
+_MAGICS = ((b"\x7fELF", "a compiled program or shared object"), (b"PK\x03\x04", "a zip archive"),
+           (b"\xff\xfe", "UTF-16 text"), (b"\xfe\xff", "UTF-16 text"))
 
 
 def load(folder: str, entrypoint: str) -> Callable[[], Any]:
@@ -52,7 +57,8 @@ def load(folder: str, entrypoint: str) -> Callable[[], Any]:
 def _import_file(folder: str, path: str) -> types.ModuleType:
     full = os.path.join(folder, path)
     if not os.path.isfile(full):
-        raise Told("ImportError", f"ImportError: there is no file {path} in the plugin's folder")
+        raise _told(f"there is no file {path} in the plugin's folder{_python_files(folder)}")
+    _refuse_binary(full, path)
     inside = os.path.dirname(full)
     name = os.path.splitext(os.path.basename(full))[0]
     if os.path.exists(os.path.join(inside, "__init__.py")):
@@ -66,6 +72,21 @@ def _import_file(folder: str, path: str) -> types.ModuleType:
     if not name.isidentifier() or _is_taken(name):
         name = "forgesyte_plugin"
     return _execute(importlib.util.spec_from_file_location(name, full))
+
+
+def _python_files(folder: str) -> str:
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
+    return f" (there are: {_near.some(names)})" if names else ""
+
+
+def _refuse_binary(full: str, path: str) -> None:
+    """Python would say "source code string cannot contain null bytes", and not of which file."""
+    with open(full, "rb") as f:
+        head = f.read(SOURCE_LOOKED_AT)
+    if b"\0" not in head:
+        return
+    what = next((what for magic, what in _MAGICS if head.startswith(magic)), "a binary file")
+    raise _told(f"{path} is {what}, not Python source text")
 
 
 def _import_dotted(folder: str, name: str) -> types.ModuleType:
@@ -118,7 +139,8 @@ def _find_class(module: types.ModuleType, wanted: str, entrypoint: str) -> Calla
     if wanted:
         found = getattr(module, wanted, None)
         if not callable(found):
-            raise _no_class(f"{entrypoint}: the module has no class {wanted}")
+            raise _told(f"{entrypoint}: the module has no class {wanted}"
+                        f"{_near.did_you_mean(wanted, _classes(module))}")
         return found
     found = getattr(module, "Plugin", None)
     if callable(found):
@@ -128,11 +150,19 @@ def _find_class(module: types.ModuleType, wanted: str, entrypoint: str) -> Calla
         return own[0]
     if own:
         names = ", ".join(cls.__name__ for cls in own)
-        raise _no_class(f"{entrypoint} has no class Plugin and several plugins: {names}."
+        raise _told(f"{entrypoint} has no class Plugin and several plugins: {names}."
                         f" Say which in the manifest: {entrypoint}:{own[0].__name__}"
                         if not entrypoint.endswith(".py") else
                         f"{entrypoint} has no class Plugin and several plugins: {names}")
-    raise _no_class(f"{entrypoint} has no class Plugin")
+    there = _classes(module)
+    about = (f" (it has: {_near.some(there)}; name one Plugin, or derive it from"
+             " forgesyte.BasePlugin)" if there else "")
+    raise _told(f"{entrypoint} has no class Plugin{about}")
+
+
+def _classes(module: types.ModuleType) -> list:
+    return [name for name, cls in vars(module).items()
+            if inspect.isclass(cls) and cls.__module__ == module.__name__]
 
 
 def _subclasses(module: types.ModuleType) -> list:
@@ -141,7 +171,7 @@ def _subclasses(module: types.ModuleType) -> list:
             and cls.__module__ == module.__name__]
 
 
-def _no_class(words: str) -> Told:
+def _told(words: str) -> Told:
     return Told("ImportError", f"ImportError: {words}")
 
 

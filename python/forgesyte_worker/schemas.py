@@ -135,6 +135,12 @@ def wants_whole(signature: inspect.Signature) -> Optional[str]:
     return name if name in _WHOLE_NAMES and says_dict else None
 
 
+def parameters(signature: inspect.Signature) -> List[str]:
+    """The names by which a handler takes arguments."""
+    return [name for name, p in signature.parameters.items()
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and name != "progress_callback"]
+
+
 def takes_any(signature: inspect.Signature) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
@@ -206,6 +212,8 @@ def _of_signature(signature: inspect.Signature) -> Schema:
     schema: Schema = {"type": "object", "properties": properties}
     if required:
         schema["required"] = required
+    if set(properties) == set(parameters(signature)) and not takes_any(signature):
+        schema["additionalProperties"] = False  # a misspelt one is refused, not dropped
     mark_bytes(schema)
     return schema
 

@@ -67,6 +67,7 @@ class Worker:
 
     def on_validate(self, _source: wire.Source) -> None:
         try:
+            self.toolbox.check()
             verdict = self.call_hook("validate")
             loading.check_verdict(verdict)
         except BaseException as e:
@@ -105,11 +106,12 @@ class Worker:
                        e: BaseException) -> None:
         try:
             failure = of(e)
+            shown = failure if of == self.failures.of_call else self.failures.shown(failure, e)
         except BaseException:  # an exception that even to look at raises
-            failure = failures.UNSPEAKABLE
+            failure = shown = failures.UNSPEAKABLE
         if failure.kind != wire.DECLARED and failure.traceback:
             streams.tell(failure.traceback)
-        self.answer(wire.ERROR, wire.encode_error(*failure))
+        self.answer(wire.ERROR, wire.encode_error(*shown))
 
     # --- the loop ---------------------------------------------------------------------------------
 

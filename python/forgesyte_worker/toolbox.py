@@ -13,6 +13,7 @@ import re
 import sys
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from forgesyte import _near
 from forgesyte.base import BasePlugin
 from forgesyte.errors import ToolError
 
@@ -31,6 +32,12 @@ def signature_of(handler: Any) -> Optional[inspect.Signature]:
         return None
 
 
+def takes_no_self(handler: Any) -> bool:
+    function = getattr(handler, "__func__", None)
+    return (inspect.ismethod(handler) and inspect.isfunction(function)
+            and not inspect.signature(function).parameters)
+
+
 def _first_line(handler: Any) -> Optional[str]:
     doc = getattr(handler, "__doc__", None)
     return doc.strip().splitlines()[0] if isinstance(doc, str) and doc.strip() else None
@@ -43,6 +50,8 @@ class Tool:
         self.name = name
         self.handler = handler
         self.signature = signature_of(handler) if handler is not None else None
+        if self.signature is None and takes_no_self(handler):
+            raise ValueError(f"{handler.__qualname__}() has no parameter self")
         given = declared.get("input_schema", declared.get("inputs"))
         self.input_schema = schemas.of_input(given, self.signature)
         self.output_schema = schemas.of_output(declared.get("output_schema",
@@ -62,6 +71,21 @@ class Tool:
         if self._wants("progress_callback"):
             values = {**values, "progress_callback": progress_callback(progress)}
         return self.call(values)
+
+    def unreachable(self) -> str:
+        """Says which declared argument the handler does not take: a misspelt one would be dropped
+        at every call. "" when all is well."""
+        if self.signature is None or schemas.takes_any(self.signature) or self._wants_whole({}):
+            return ""
+        declared = list(self.input_schema.get("properties") or {})
+        taken = schemas.parameters(self.signature)
+        for name in declared:
+            if name not in taken:
+                free = [p for p in taken if p not in declared]
+                handler = getattr(self.handler, "__qualname__", "its handler")
+                return (f"its input schema declares the argument {name}, which {handler}() does not"
+                        f" take{_near.did_you_mean(name, free or taken)}")
+        return ""
 
     def call(self, values: Dict[str, Any]) -> Any:
         if self.signature is None:
@@ -109,6 +133,9 @@ class DispatchedTool(Tool):
         super().__init__(name, declared, handler)
         self._run_tool = run_tool
 
+    def unreachable(self) -> str:
+        return ""
+
     def call(self, values: Dict[str, Any]) -> Any:
         return self._run_tool(self.name, values)
 
@@ -126,6 +153,9 @@ class AnalyzeTool(Tool):
                   "properties": {"image_bytes": {"type": "string"}, "options": options}}
         super().__init__("analyze", {"description": metadata.get("description"),
                                      "input_schema": inputs}, analyze)
+
+    def unreachable(self) -> str:
+        return ""
 
     def call(self, values: Dict[str, Any]) -> Any:
         values = dict(values)
@@ -185,8 +215,19 @@ class Toolbox:
     def find(self, name: str) -> Tool:
         tool = self._tools.get(name) or self._method(name)
         if tool is None:
-            raise Told("PluginError", f"no tool is named {name}")
+            raise Told("PluginError", f"no tool is named {name}"
+                                      f"{_near.did_you_mean(name, self._names())}")
         return tool
+
+    def _names(self) -> List[str]:
+        return list(dict.fromkeys([*self._tools, *_near.methods(self._plugin, BasePlugin)]))
+
+    def check(self) -> None:
+        """That each argument that a schema declares can reach its handler."""
+        for tool in self._tools.values():
+            words = tool.unreachable()
+            if words:
+                raise Told("ValidationError", f"{self._where}.tools[{tool.name!r}]: {words}")
 
     # --- making them ------------------------------------------------------------------------------
 
@@ -203,7 +244,8 @@ class Toolbox:
         given = declared if isinstance(declared, Mapping) else {"handler": declared}
         handler = self._handler(name, given.get("handler", name))
         if not callable(handler) and self._run_tool is None:
-            raise Told("InitError", f"{self._where}.tools[{name!r}] has no callable handler")
+            raise Told("InitError", _near.no_handler(f"{self._where}.tools[{name!r}]", self._plugin,
+                                                     given.get("handler", name), BasePlugin))
         try:
             return self._tool(name, given, handler if callable(handler) else None)
         except ValueError as e:

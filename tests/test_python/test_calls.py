@@ -77,8 +77,11 @@ class ArgumentsTest(CallTest):
 
     def test_no_such_tool(self):
         for name in ("gone", "__init__", "name", "run_tool"):
-            self.assertEqual(self.failure(name),
-                             (EXCEPTION, "PluginError", f"no tool is named {name}", ""))
+            error = self.failure(name)
+            self.assertEqual(error[:2] + error[3:], (EXCEPTION, "PluginError", ""))
+            self.assertTrue(error.text.startswith(f"no tool is named {name}"), error.text)
+        self.assertEqual(self.failure("wacth_video").text,
+                         "no tool is named wacth_video; did you mean watch_video?")
 
 
 class ResultTest(CallTest):

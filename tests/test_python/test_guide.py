@@ -19,7 +19,8 @@ class GuideTest(PluginTest):
             "name": "count", "description": "Counts lines, words and bytes.",
             "input_schema": {"type": "object", "required": ["file"], "properties": {
                 "file": {"type": "string", "contentEncoding": "base64"},
-                "longest": {"type": "integer", "default": 0}}}}]})
+                "longest": {"type": "integer", "default": 0}},
+                "additionalProperties": False}}]})
         result = runtime.call("count", '{"longest":1}', ("file", "text/plain", b"a bc\nd\n"))
         self.assertEqual(json.loads(result.json),
                          {"lines": 2, "words": 3, "bytes": 7, "longest": [4]})

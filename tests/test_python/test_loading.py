@@ -80,7 +80,8 @@ class EntryPointTest(PluginTest):
     def test_a_file_that_is_not_there(self):
         error = self.runtime("", "gone.py").answer()
         self.assertEqual(error, (IMPORT, "ImportError", "ImportError: there is no file gone.py in"
-                                                        " the plugin's folder", ""))
+                                                        " the plugin's folder (there are:"
+                                                        " plugin.py)", ""))
 
 
 class SurroundingsTest(PluginTest):

@@ -105,7 +105,13 @@ class SignatureTest(unittest.TestCase):
             "type": "object", "required": ["a", "g"], "properties": {
                 "a": {"type": "string"}, "b": {"type": "integer", "default": 3},
                 "c": {"type": ["number", "null"]}, "d": BYTES, "e": {"type": "array"}, "f": {},
-                "g": {"type": "boolean"}}})
+                "g": {"type": "boolean"}}, "additionalProperties": False})
+
+    def test_what_a_handler_does_not_take_is_refused_unless_it_takes_all(self):
+        self.assertIs(of(None, lambda: None)["additionalProperties"], False)
+        for handler in (lambda **rest: None, lambda a, **rest: None, lambda a, /: None,
+                        lambda args: None):
+            self.assertNotIn("additionalProperties", of(None, handler))
 
     def test_names_of_bytes(self):
         self.assertEqual(of(None, lambda image_bytes: None)["properties"], {"image_bytes": BYTES})

@@ -116,6 +116,11 @@ static int parse_restart(const struct manifest_at *at, void *into)
         return r;
 }
 
+static int parse_prefork(const struct manifest_at *at, void *into)
+{
+        return manifest_read_bool(at, &((struct plugin_manifest *)into)->prefork);
+}
+
 /* Only looked at: it becomes the description when there is no other. */
 static int parse_title(const struct manifest_at *at, unused_param void *into)
 {
@@ -132,7 +137,7 @@ static int parse_title(const struct manifest_at *at, unused_param void *into)
             {"dependencies", false, manifest_parse_dependencies},                                  \
             {"models", false, manifest_parse_models}, {"limits", false, manifest_parse_limits},    \
             {"on_error", false, parse_on_error}, {"restart", false, parse_restart},                \
-            {"permissions", false, manifest_parse_permissions},                                    \
+            {"prefork", false, parse_prefork}, {"permissions", false, manifest_parse_permissions}, \
         {                                                                                          \
                 "env", false, manifest_parse_env                                                   \
         }
@@ -199,6 +204,17 @@ static int check_entrypoint(const struct manifest_at *entrypoint, const struct p
         return wrong ? manifest_complain(entrypoint, "must be %s", wrong) : 0;
 }
 
+/* Only the Python runtime knows how to go on in a copy of its process. */
+static int check_prefork(const struct manifest_at *root, const struct plugin_manifest *m)
+{
+        struct manifest_at prefork = manifest_member(root, "prefork", NULL);
+
+        if (!m->prefork || m->runtime == PLUGIN_RUNTIME_PYTHON)
+                return 0;
+        return manifest_complain(&prefork, "is for Python plugins, and this one is \"%s\"",
+                                 runtime_names[m->runtime]);
+}
+
 static int settle_runtime(const struct manifest_at *root, struct plugin_manifest *m, bool form)
 {
         struct manifest_at entrypoint = manifest_member(root, "entrypoint", NULL);
@@ -250,6 +266,8 @@ static int settle(const struct manifest_at *root, struct plugin_manifest *m, boo
 {
         int r = settle_runtime(root, m, form);
 
+        if (r == 0)
+                r = check_prefork(root, m);
         if (r == 0)
                 r = settle_lists(root, m);
         if (r == 0)

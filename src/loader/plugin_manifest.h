@@ -43,6 +43,7 @@ struct plugin_manifest {
         char *name, *version, *description, *entrypoint, *python;
         enum plugin_runtime runtime;
         bool requires_gpu;
+        bool prefork; /* further instances are forked of one that was loaded (Python) */
         char **packages, **libraries, **commands; /* NULL-terminated, never NULL */
         struct manifest_model *models;
         size_t n_models;

@@ -69,6 +69,7 @@ static void test_defaults_are_the_documents(void **state)
         assert_null(m->python);
         assert_int_equal(m->runtime, PLUGIN_RUNTIME_NATIVE);
         assert_false(m->requires_gpu);
+        assert_false(m->prefork);
         expect_list(m->packages, "");
         expect_list(m->libraries, "");
         expect_list(m->commands, "");
@@ -182,6 +183,9 @@ static const struct {
     {WITH("\"python\": \"python 3\""),
      "line 2: python: must be a name without slashes, of A-Z, a-z, 0-9, ., _, + and -"},
     {WITH("\"requires_gpu\": \"yes\""), "line 2: requires_gpu: must be true or false"},
+    {WITH("\"prefork\": 1"), "line 2: prefork: must be true or false"},
+    {WITH("\"prefork\": true"),
+     "line 2: prefork: is for Python plugins, and this one is \"native\""},
     {WITH("\"dependencies\": 3"), "line 2: dependencies: must be a list of packages, or an object"},
     {WITH("\"dependencies\": [\"torch\",\n \"numpy>=1.2\"]"),
      "line 3: dependencies[1]: must be the name a package is imported by, as in \"import cv2\", "

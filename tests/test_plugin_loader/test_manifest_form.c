@@ -278,9 +278,10 @@ static void test_our_keys_mean_the_same(void **state)
                        "\"restart\":\"on-failure\",\"permissions\":{\"network\":true},"
                        "\"env\":{\"A\":\"1\"},\"dependencies\":[\"numpy\"],\"requires_gpu\":true,"
                        "\"models\":{\"m\":\"m.pt\"},\"python\":\".venv/bin/python\","
-                       "\"runtime\":\"python\""));
+                       "\"runtime\":\"python\",\"prefork\":true"));
 
         (void)state;
+        assert_true(m->prefork);
         assert_true(m->limits.timeout_seconds == 5);
         assert_int_equal(m->on_error, PLUGIN_ON_ERROR_KEEP);
         assert_int_equal(m->restart, PLUGIN_RESTART_ON_FAILURE);

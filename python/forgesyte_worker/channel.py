@@ -2,7 +2,8 @@
 
 Knows: a socket, frames.   May not know: what requests mean, plugins.
 Threads: send, progress, log and cancelled from any; next_request, read, answer and
-`interruptible` from the main one.   Owns: the socket (closed by the process's end).
+`interruptible` from the main one.   Owns: the socket (closed by the process's end), and the
+descriptors that came with the request under way until somebody takes them.
 
 The host is trusted here. When it closes the channel or breaks the protocol there is nobody left to
 work for and nobody to tell: the process ends at once.
@@ -15,11 +16,13 @@ it ignores it. The thread starts with the first call, and sleeps when there is n
 """
 import _thread
 import contextlib
+import errno
 import math
 import os
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -38,6 +41,7 @@ LOOK_SECONDS = 1 / 20
 IDLE_LOOKS = 20  # in vain, before the thread goes to sleep
 WHOLE_MAX = 64 << 10  # larger requests are read field by field
 PIECES_MAX = 512  # of one sendmsg; Linux takes 1024
+ANCILLARY = socket.CMSG_SPACE(wire.MAX_DESCRIPTORS * struct.calcsize("i"))
 LOG_TEXT_MAX = 8 << 10
 
 
@@ -77,7 +81,9 @@ class Channel:
 
         self._receive_lock = threading.Lock()
         self._receive_seq = receive_seq
-        self._header = b""  # of a CANCEL that is coming in
+        self._header = b""  # the part of one that has come in
+        self._arrived: List[int] = []  # descriptors that came with it
+        self._descriptors: List[int] = []  # of the request under way
         self._calling = False
         self._cancelled = False
 
@@ -167,25 +173,60 @@ class Channel:
             if n == 0:
                 return b"".join(parts)
 
-    def _take_header(self, data: bytes) -> wire.Header:
+    def _receive_header(self) -> None:
+        """Some more of the header, and the descriptors that come with its first byte: no read of
+        anything else could get these."""
         try:
-            h = wire.decode_header(data)
+            data, ancillary, flags, _ = self._socket.recvmsg(
+                wire.HEADER_SIZE - len(self._header), ANCILLARY, socket.MSG_CMSG_CLOEXEC)
+        except OSError as e:
+            if e.errno is None:  # of a signal handler of the plugin's
+                raise
+            give_up(EXIT_HOST_GONE, f"the channel to the host: {e.strerror}")
+        for level, kind, part in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self._arrived += struct.unpack(f"{len(part) // 4}i", part[:len(part) // 4 * 4])
+        if flags & socket.MSG_CTRUNC:
+            self._give_up_truncated()
+        if not data:
+            give_up(EXIT_HOST_GONE, "the host closed the channel")
+        self._header += data
+
+    def _give_up_truncated(self) -> NoReturn:
+        """The kernel has thrown descriptors away: too many came, or no number was free for them."""
+        try:
+            os.dup(self._socket.fileno())
+        except OSError as e:
+            if e.errno == errno.EMFILE:
+                give_up(EXIT_NO_MEMORY,
+                        "no descriptor is free for a request: the plugin holds all")
+        give_up(EXIT_PROTOCOL, "a request with too many descriptors")
+
+    def _take_header(self) -> wire.Header:
+        try:
+            h = wire.decode_header(self._header)
         except wire.WireError as e:
             give_up(EXIT_PROTOCOL, str(e))
+        self._header = b""
         if (h.seq != self._receive_seq or h.generation != self._generation
                 or h.length > wire.REQUEST_CAPS.get(h.type, -1)):
             give_up(EXIT_PROTOCOL, "a frame of the host is out of order")
+        if len(self._arrived) != wire.REQUEST_DESCRIPTORS.get(h.type, 0):
+            give_up(EXIT_PROTOCOL, "a request with the wrong number of descriptors")
         self._receive_seq = (self._receive_seq + 1) & 0xFFFFFFFF
         return h
 
     def next_request(self) -> Tuple[int, wire.Source]:
         """Waits for it. A CANCEL that came too late is dropped."""
+        for fd in self.take_descriptors():
+            os.close(fd)
         while True:
-            data = self._header + self.receive(wire.HEADER_SIZE - len(self._header))
-            self._header = b""
-            h = self._take_header(data)
+            while len(self._header) < wire.HEADER_SIZE:
+                self._receive_header()
+            h = self._take_header()
             if h.type != wire.CANCEL:
                 break
+        self._descriptors, self._arrived = self._arrived, []
         with self._send_lock:
             self._request = h.type
             self._call_id = h.call_id
@@ -193,6 +234,12 @@ class Channel:
         if h.length > WHOLE_MAX:
             return h.type, _Payload(self, h.length)
         return h.type, wire.Source(self.receive(h.length) if h.length else b"")
+
+    def take_descriptors(self) -> List[int]:
+        """Those that came with the request under way: the caller's now. What nobody takes is
+        closed when the next request comes."""
+        taken, self._descriptors = self._descriptors, []
+        return taken
 
     # --- cancellation -----------------------------------------------------------------------------
 
@@ -204,13 +251,9 @@ class Channel:
             while len(self._header) < wire.HEADER_SIZE:
                 if not select.select([self._socket], (), (), wait)[0]:
                     return False
-                data = self._socket.recv(wire.HEADER_SIZE - len(self._header))
-                if not data:
-                    give_up(EXIT_HOST_GONE, "the host closed the channel")
-                self._header += data
-            if self._take_header(self._header).type != wire.CANCEL:
+                self._receive_header()
+            if self._take_header().type != wire.CANCEL:
                 give_up(EXIT_PROTOCOL, "a request during a call")
-            self._header = b""
             self._cancelled = True
             return True
 

@@ -15,11 +15,15 @@ MAGIC = 0x45475246
 VERSION = 1
 HEADER_SIZE = 32
 
-HELLO, LOAD, INIT, VALIDATE, CALL, CANCEL, PING, SHUTDOWN, CHECK = range(1, 10)
+HELLO, LOAD, INIT, VALIDATE, CALL, CANCEL, PING, SHUTDOWN, CHECK, CALL_SHM = range(1, 11)
 HELLO_OK, META, READY, RESULT, ERROR, PROGRESS, LOG, PONG, REPORT = range(64, 73)
 
 # The largest payload of what the host may send to this runtime; others are refused.
-REQUEST_CAPS = {INIT: 0, VALIDATE: 0, CALL: 128 << 20, CANCEL: 0, SHUTDOWN: 0}
+REQUEST_CAPS = {INIT: 0, VALIDATE: 0, CALL: 128 << 20, CANCEL: 0, SHUTDOWN: 0,
+                CALL_SHM: 128 << 20}
+# How many descriptors come with it, where there are any.
+REQUEST_DESCRIPTORS = {CALL_SHM: 1}
+MAX_DESCRIPTORS = 3
 META_MAX = 1 << 20
 
 DECLARED, EXCEPTION, ABI, IMPORT = range(4)  # kinds of ERROR

@@ -1,12 +1,14 @@
 #include "host/instance_io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 
 #define IOV_BATCH 256
 
@@ -46,6 +48,40 @@ static void outbox_clear(struct instance_outbox *o)
 {
         o->n = o->at = 0;
         str_done(&o->text);
+}
+
+static void close_descriptors(struct instance_outbox *o)
+{
+        while (o->n_descriptors > 0)
+                fd_close(o->descriptors[--o->n_descriptors]);
+}
+
+int instance_io_attach(struct instance *i, const int *fds, size_t n)
+{
+        struct instance_outbox *o = &i->outbox;
+
+        if (o->n_descriptors + n > ARRAY_LEN(o->descriptors))
+                return -E2BIG;
+        for (size_t k = 0; k < n; k++) {
+                int fd = fcntl(fds[k], F_DUPFD_CLOEXEC, 0);
+
+                if (fd < 0) {
+                        int r = -errno;
+
+                        close_descriptors(o);
+                        return r;
+                }
+                o->descriptors[o->n_descriptors++] = fd;
+        }
+        return 0;
+}
+
+void instance_io_done(struct instance *i)
+{
+        close_descriptors(&i->outbox);
+        str_done(&i->outbox.text);
+        free(i->outbox.iov);
+        i->outbox = (struct instance_outbox){0};
 }
 
 static void encode_head(struct instance *i, enum wire_type type, uint32_t len, uint8_t *to)
@@ -122,14 +158,37 @@ static int watch_writing(struct instance *i, bool on)
         return loop_rewatch(i->loop, &i->channel, EPOLLIN | (on ? EPOLLOUT : 0));
 }
 
+/* One message from what is there; its descriptors, which belong to the first byte, go with it. */
+static ssize_t send_some(int channel, struct instance_outbox *o)
+{
+        union {
+                char bytes[CMSG_SPACE(sizeof o->descriptors)];
+                struct cmsghdr aligned;
+        } control = {0};
+        size_t size = o->n_descriptors * sizeof o->descriptors[0];
+        struct msghdr m = {.msg_iov = o->iov + o->at,
+                           .msg_iovlen = MIN_OF(o->n - o->at, (size_t)IOV_BATCH)};
+        ssize_t w;
+
+        if (size > 0) {
+                m.msg_control = control.bytes;
+                m.msg_controllen = CMSG_SPACE(size);
+                control.aligned = (struct cmsghdr){
+                    .cmsg_len = CMSG_LEN(size), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+                memcpy(CMSG_DATA(&control.aligned), o->descriptors, size);
+        }
+        w = sendmsg(channel, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (w > 0)
+                close_descriptors(o);
+        return w;
+}
+
 int instance_io_flush(struct instance *i)
 {
         struct instance_outbox *o = &i->outbox;
 
         while (o->at < o->n) {
-                struct msghdr m = {.msg_iov = o->iov + o->at,
-                                   .msg_iovlen = MIN_OF(o->n - o->at, (size_t)IOV_BATCH)};
-                ssize_t w = sendmsg(sandbox_channel(i->box), &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+                ssize_t w = send_some(sandbox_channel(i->box), o);
 
                 if (w < 0 && errno == EINTR)
                         continue;

@@ -6,6 +6,9 @@
 
 #include "host/instance.h"
 
+/* These go with the request that is queued next: duplicates are sent and then closed, the caller
+ * keeps its own. At most WIRE_MAX_DESCRIPTORS. 0 or -errno. */
+int instance_io_attach(struct instance *i, const int *fds, size_t n) must_check;
 /* Queues one request frame: payload pieces text[cuts] and the blobs between them. 0 or -errno. */
 int instance_io_queue(struct instance *i, enum wire_type type, struct str *take_text,
                       const struct wire_blob *blobs, size_t n_blobs, const size_t *cuts,
@@ -15,6 +18,8 @@ int instance_io_queue_cancel(struct instance *i) must_check;
 int instance_io_flush(struct instance *i) must_check;
 /* Is a part of a request still to be sent? (Its blobs must stay.) */
 bool instance_io_is_sending(const struct instance *i);
+/* Frees what is still to be sent. */
+void instance_io_done(struct instance *i);
 /* A random call id, never 0. */
 uint64_t instance_io_nonce(struct instance *i);
 

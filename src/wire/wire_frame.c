@@ -40,9 +40,22 @@ static const struct rule *rule_of(unsigned type)
 uint32_t wire_request_cap(unsigned type)
 {
         switch (type) {
-#define X(id, number, cap)                                                                         \
+#define X(id, number, cap, descriptors)                                                            \
         case number:                                                                               \
                 return cap;
+                WIRE_TYPES_TO_WORKER(X)
+#undef X
+        }
+        return 0;
+}
+
+unsigned wire_request_descriptors(unsigned type)
+{
+        switch (type) {
+#define X(id, number, cap, descriptors)                                                            \
+        _Static_assert(descriptors <= WIRE_MAX_DESCRIPTORS, #id);                                  \
+        case number:                                                                               \
+                return descriptors;
                 WIRE_TYPES_TO_WORKER(X)
 #undef X
         }

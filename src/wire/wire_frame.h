@@ -17,20 +17,23 @@
 #define WIRE_MAX_CALL           MIB(128)
 #define WIRE_MAX_CONTROL        KIB(64)
 #define WIRE_MAX_OUTPUT_DEFAULT MIB(32)
+#define WIRE_MAX_DESCRIPTORS    3
 /* What a RESULT may need beside the answer itself: names, content types, lengths. */
 #define WIRE_OUTPUT_SLACK KIB(64)
 
-/* X(id, number, cap): what the host sends. */
+/* X(id, number, cap, descriptors): what the host sends, and how many descriptors come with it, at
+ * most WIRE_MAX_DESCRIPTORS. */
 #define WIRE_TYPES_TO_WORKER(X)                                                                    \
-        X(HELLO, 1, WIRE_MAX_CONTROL)                                                              \
-        X(LOAD, 2, WIRE_MAX_CONTROL)                                                               \
-        X(INIT, 3, 0)                                                                              \
-        X(VALIDATE, 4, 0)                                                                          \
-        X(CALL, 5, WIRE_MAX_CALL)                                                                  \
-        X(CANCEL, 6, 0)                                                                            \
-        X(PING, 7, 0)                                                                              \
-        X(SHUTDOWN, 8, 0)                                                                          \
-        X(CHECK, 9, WIRE_MAX_CONTROL)
+        X(HELLO, 1, WIRE_MAX_CONTROL, 0)                                                           \
+        X(LOAD, 2, WIRE_MAX_CONTROL, 0)                                                            \
+        X(INIT, 3, 0, 0)                                                                           \
+        X(VALIDATE, 4, 0, 0)                                                                       \
+        X(CALL, 5, WIRE_MAX_CALL, 0)                                                               \
+        X(CANCEL, 6, 0, 0)                                                                         \
+        X(PING, 7, 0, 0)                                                                           \
+        X(SHUTDOWN, 8, 0, 0)                                                                       \
+        X(CHECK, 9, WIRE_MAX_CONTROL, 0)                                                           \
+        X(CALL_SHM, 10, WIRE_MAX_CALL, 1)
 
 /* X(id, number, cap, during, times): what a worker may send, in answer to which requests, and how
  * often. ENDS: once, and the request is over. */
@@ -56,6 +59,8 @@ enum wire_type {
 const char *wire_type_name(unsigned type);
 /* The largest payload of a type that the host sends; 0 for one that it does not. */
 uint32_t wire_request_cap(unsigned type);
+/* How many descriptors come with it; 0 as well for a type that the host does not send. */
+unsigned wire_request_descriptors(unsigned type);
 
 struct wire_header {
         uint8_t type;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -134,6 +135,67 @@ static size_t read_some(struct worker_channel *c, void *to, size_t n)
         return (size_t)r;
 }
 
+static void close_descriptors(struct worker_channel *c)
+{
+        while (c->n_descriptors > 0)
+                fd_close(c->descriptors[--c->n_descriptors]);
+}
+
+static void keep_descriptors(struct worker_channel *c, const struct cmsghdr *m)
+{
+        size_t n = (m->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        for (size_t i = 0; i < n; i++) {
+                int fd;
+
+                memcpy(&fd, CMSG_DATA(m) + i * sizeof fd, sizeof fd);
+                if (c->n_arrived == WIRE_MAX_DESCRIPTORS)
+                        worker_channel_give_up(WORKER_EXIT_PROTOCOL,
+                                               "a request with too many descriptors");
+                c->arrived[c->n_arrived++] = fd;
+        }
+}
+
+/* The kernel has thrown descriptors away: too many came, or no number was free for them. */
+_Noreturn static void give_up_truncated(const struct worker_channel *c)
+{
+        int probe = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+
+        if (probe < 0)
+                worker_channel_give_up(WORKER_EXIT_NO_MEMORY,
+                                       "no descriptor is free for a request: the plugin holds all");
+        worker_channel_give_up(WORKER_EXIT_PROTOCOL, "a request with too many descriptors");
+}
+
+/* Some more of the header, waiting for it, and the descriptors that come with its first byte. No
+ * read of anything else could get these: the kernel hands them out with that byte only. */
+static void read_header(struct worker_channel *c)
+{
+        union {
+                char bytes[CMSG_SPACE(sizeof c->arrived)];
+                struct cmsghdr aligned;
+        } control;
+        struct iovec v = {c->header + c->have, sizeof c->header - c->have};
+        struct msghdr m;
+        ssize_t r;
+
+        do {
+                m = (struct msghdr){.msg_iov = &v,
+                                    .msg_iovlen = 1,
+                                    .msg_control = control.bytes,
+                                    .msg_controllen = sizeof control};
+                r = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+        } while (r < 0 && errno == EINTR);
+        if (r <= 0)
+                worker_channel_give_up(WORKER_EXIT_HOST_GONE, "the host closed the channel");
+        c->have += (size_t)r;
+        for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
+                if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+                        keep_descriptors(c, h);
+        if (m.msg_flags & MSG_CTRUNC)
+                give_up_truncated(c);
+}
+
 /* The header that is complete in c->header. */
 static void take_header(struct worker_channel *c, struct wire_header *ret)
 {
@@ -146,6 +208,9 @@ static void take_header(struct worker_channel *c, struct wire_header *ret)
         if (ret->seq != c->receive_seq || ret->generation != c->generation ||
             ret->len > wire_request_cap(ret->type))
                 worker_channel_give_up(WORKER_EXIT_PROTOCOL, "a frame of the host is out of order");
+        if (c->n_arrived != wire_request_descriptors(ret->type))
+                worker_channel_give_up(WORKER_EXIT_PROTOCOL,
+                                       "a request with the wrong number of descriptors");
         c->receive_seq++;
         c->have = 0;
 }
@@ -167,12 +232,16 @@ void worker_channel_next(struct worker_channel *c, struct wire_frame *ret)
 {
         struct wire_frame f = {0};
 
+        close_descriptors(c);
         /* No lock: there is no call, so nobody asks worker_channel_cancelled. */
         do {
                 while (c->have < sizeof c->header)
-                        c->have += read_some(c, c->header + c->have, sizeof c->header - c->have);
+                        read_header(c);
                 take_header(c, &f.header);
         } while (f.header.type == WIRE_CANCEL);
+        memcpy(c->descriptors, c->arrived, sizeof c->descriptors);
+        c->n_descriptors = c->n_arrived;
+        c->n_arrived = 0;
         take_payload(c, &f);
         c->cancelled = false;
         pthread_mutex_lock(&c->send_lock);
@@ -181,6 +250,11 @@ void worker_channel_next(struct worker_channel *c, struct wire_frame *ret)
         c->next_progress_ns = 0;
         pthread_mutex_unlock(&c->send_lock);
         *ret = f;
+}
+
+int worker_channel_take_descriptor(struct worker_channel *c, unsigned which)
+{
+        return take_fd(&c->descriptors[which]);
 }
 
 static bool is_readable(int fd)
@@ -197,7 +271,7 @@ bool worker_channel_cancelled(struct worker_channel *c)
 
         pthread_mutex_lock(&c->receive_lock);
         while (!c->cancelled && c->have < sizeof c->header && is_readable(c->fd))
-                c->have += read_some(c, c->header + c->have, sizeof c->header - c->have);
+                read_header(c);
         if (c->have == sizeof c->header) {
                 take_header(c, &h);
                 if (h.type != WIRE_CANCEL)

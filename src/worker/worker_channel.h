@@ -43,12 +43,19 @@ struct worker_channel {
         size_t have; /* bytes of header */
         uint32_t receive_seq;
         bool cancelled;
+        int arrived[WIRE_MAX_DESCRIPTORS]; /* with the header that is coming in */
+        unsigned n_arrived;
+        int descriptors[WIRE_MAX_DESCRIPTORS]; /* of the request under way; -1: taken */
+        unsigned n_descriptors;
 };
 
 void worker_channel_init(struct worker_channel *c, int fd);
 /* Waits for the next request. A CANCEL that came too late is dropped. Does not return when the host
- * is gone. */
+ * is gone. As many descriptors as its type has came with it. */
 void worker_channel_next(struct worker_channel *c, struct wire_frame *ret);
+/* One of the request's, below wire_request_descriptors(type) and not taken before; it is the
+ * caller's now, and CLOEXEC. Those that nobody takes are closed when the next request comes. */
+int worker_channel_take_descriptor(struct worker_channel *c, unsigned which);
 
 /* Sends one frame about the request under way; nothing when there is none (LOG excepted). */
 void worker_channel_send(struct worker_channel *c, enum wire_type type, const struct str *payload);

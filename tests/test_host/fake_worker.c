@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,17 +59,22 @@ static void read_header(void)
                 leave(71, e.msg);
 }
 
-static void read_request(void)
+static void skip_payload(void)
 {
         static char sink[1 << 16];
 
-        read_header();
         for (size_t left = me.request.len; left > 0;) {
                 size_t some = MIN_OF(left, sizeof sink);
 
                 read_all(sink, some);
                 left -= some;
         }
+}
+
+static void read_request(void)
+{
+        read_header();
+        skip_payload();
 }
 
 static struct wire_header header_of(enum wire_type type, const struct str *payload)
@@ -95,6 +101,32 @@ static void answer(enum wire_type type, const struct str *payload)
         struct wire_header h = header_of(type, payload);
 
         send_frame(&h, payload);
+}
+
+/* Reads a request of which only the header's first byte has come; how many descriptors had it? */
+static unsigned read_given(void)
+{
+        union {
+                char bytes[CMSG_SPACE(WIRE_MAX_DESCRIPTORS * sizeof(int))];
+                struct cmsghdr aligned;
+        } control;
+        uint8_t header[WIRE_HEADER_SIZE];
+        struct iovec v = {header, 1};
+        struct msghdr m = {.msg_iov = &v,
+                           .msg_iovlen = 1,
+                           .msg_control = control.bytes,
+                           .msg_controllen = sizeof control};
+        struct cmsghdr *given;
+        struct err e;
+
+        if (recvmsg(WIRE, &m, MSG_CMSG_CLOEXEC) != 1)
+                leave(72, "the host has closed the wire");
+        given = CMSG_FIRSTHDR(&m);
+        read_all(header + 1, sizeof header - 1);
+        if (wire_header_decode(header, &me.request, &e) < 0)
+                leave(71, e.msg);
+        skip_payload();
+        return given ? (unsigned)((given->cmsg_len - CMSG_LEN(0)) / sizeof(int)) : 0;
 }
 
 /* --- steps --- */
@@ -175,6 +207,15 @@ static void do_progress(const char *arg)
 
         wire_encode_progress(&s, &(struct wire_progress){atof(arg), 1});
         answer(WIRE_PROGRESS, &s);
+}
+
+/* Reads a request, and logs how many descriptors came with it. */
+static void do_given(unused_param const char *arg)
+{
+        char words[32];
+
+        snprintf(words, sizeof words, "given %u", read_given());
+        do_log(words);
 }
 
 /* The first bytes of a LOG; `rest` sends the others. */
@@ -283,7 +324,7 @@ static const struct step {
     {"nonsense", do_nonsense}, {"close", do_close},
     {"say", do_say},           {"exit", do_exit},
     {"raise", do_raise},       {"sleep", do_sleep},
-    {"hang", do_hang},
+    {"hang", do_hang},         {"given", do_given},
 };
 
 static void follow(char *line)

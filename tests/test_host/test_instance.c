@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "host/instance_io.h"
 #include "instance_stage.h"
 
 static void expect_words(const struct instance_stage *s, const char *words)
@@ -95,6 +99,44 @@ static void test_leaving_while_it_boots_ends_it_at_once(void **state)
         instance_stage_open(&s, "boot");
         s.leave_when_ready = true;
         instance_stage_await_end(&s, "ready HELLO; broke - Cancelled; gone; ");
+        instance_stage_done(&s);
+}
+
+/* --- descriptors --- */
+
+static unsigned count_descriptors(void)
+{
+        unsigned n = 0;
+
+        for (int fd = 0; fd < 256; fd++)
+                n += fcntl(fd, F_GETFD) >= 0;
+        return n;
+}
+
+static void test_descriptors_go_with_one_request_and_leave_nothing_behind(void **state)
+{
+        struct instance_stage s;
+        int fds[WIRE_MAX_DESCRIPTORS + 1] = {STDERR_FILENO, STDERR_FILENO, STDERR_FILENO,
+                                             STDERR_FILENO};
+        unsigned before;
+
+        (void)state;
+        instance_stage_open(&s, "boot;given;result {};given;result {}");
+        instance_stage_boot(&s);
+        before = count_descriptors();
+        assert_int_equal(instance_io_attach(s.instance, fds, ARRAY_LEN(fds)), -E2BIG);
+        assert_int_equal(instance_io_attach(s.instance, fds, 2), 0);
+        assert_int_equal(instance_io_attach(s.instance, fds, 1), 0);
+        instance_stage_call(&s, "{}", 10);
+        instance_stage_await(&s, "result");
+        assert_string_equal(STAILQ_FIRST(&s.log.lines)->text, "given 3");
+        assert_int_equal(count_descriptors(), before);
+        instance_stage_expect(&s, "result t 8; ");
+        instance_stage_call(&s, "{}", 10);
+        instance_stage_await(&s, "result");
+        assert_string_equal(STAILQ_NEXT(STAILQ_FIRST(&s.log.lines), link)->text, "given 0");
+        assert_int_equal(instance_io_attach(s.instance, (int[]){STDERR_FILENO, -1}, 2), -EBADF);
+        assert_int_equal(count_descriptors(), before);
         instance_stage_done(&s);
 }
 
@@ -492,6 +534,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_a_boot_that_hangs_meets_its_deadline),
             cmocka_unit_test(test_meta_that_the_owner_refuses_ends_the_boot),
             cmocka_unit_test(test_leaving_while_it_boots_ends_it_at_once),
+            cmocka_unit_test(test_descriptors_go_with_one_request_and_leave_nothing_behind),
             cmocka_unit_test(test_calls_end_with_a_result_or_an_error_and_the_worker_goes_on),
             cmocka_unit_test(test_a_call_that_takes_too_long_breaks_the_worker),
             cmocka_unit_test(test_a_crash_in_a_call_brings_signal_and_last_words),

@@ -177,6 +177,19 @@ class FailureTest(CallTest):
             self.tools = self.started(self.named("tools"))
         self.assertIn("Segmentation fault", caught.exception.log)
 
+    def test_a_request_with_another_number_of_descriptors_is_a_violation(self):
+        for kind, n in ((fake_host.CALL, 1), (fake_host.CALL, 2), (fake_host.CANCEL, 1),
+                        (fake_host.CALL_SHM, 0), (fake_host.CALL_SHM, 3),
+                        (fake_host.CALL_SHM, 5)):
+            with self.subTest(kind=kind, n=n):
+                runtime = self.started(self.named("basic"))
+                with open(os.devnull, "rb") as null:
+                    runtime.send(kind, fds=[null.fileno()] * n)
+                with self.assertRaises(Died) as caught:
+                    runtime.frame()
+                self.assertEqual(caught.exception.status, 71)
+                self.assertIn("descriptors", runtime.log())
+
     def test_a_tool_that_closes_every_descriptor_ends_the_process(self):
         with self.assertRaises(Died) as caught:
             self.call("closes_everything")

@@ -404,6 +404,16 @@ static void test_requests_have_caps_too(void **state)
         assert_int_equal(wire_request_cap(200), 0);
 }
 
+static void test_requests_say_how_many_descriptors_come_with_them(void **state)
+{
+        (void)state;
+        assert_int_equal(wire_request_descriptors(WIRE_CALL_SHM), 1);
+        assert_int_equal(wire_request_descriptors(WIRE_CALL), 0);
+        assert_int_equal(wire_request_descriptors(WIRE_CANCEL), 0);
+        assert_int_equal(wire_request_descriptors(WIRE_RESULT), 0);
+        assert_int_equal(wire_request_descriptors(200), 0);
+}
+
 static void test_buffer_grows_by_what_arrived(void **state)
 {
         struct wire_header h = header_of(WIRE_RESULT, 60000);
@@ -569,6 +579,7 @@ int main(void)
             cmocka_unit_test(test_expect_refuses_what_is_no_request),
             cmocka_unit_test(test_caps_are_refused_from_the_header_alone),
             cmocka_unit_test(test_requests_have_caps_too),
+            cmocka_unit_test(test_requests_say_how_many_descriptors_come_with_them),
             cmocka_unit_test(test_buffer_grows_by_what_arrived),
             cmocka_unit_test(test_any_split_gives_the_same_frames),
             cmocka_unit_test(test_byte_by_byte_gives_the_same_frames),

@@ -9,14 +9,14 @@ PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps demo test test-all test-hostile serve bench format clean install
+.PHONY: build help deps demo test test-all test-v2 test-hostile serve bench format clean install
 
 build: ## compile host, worker and the bundled plugins into build/
 	@scripts/deps build
 	@scripts/compile $(BUILD)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 deps: ## install the Debian packages that are missing
 	@scripts/deps build run test bench
@@ -30,9 +30,15 @@ test: ## build and run every test (under 20 minutes on 2 cores)
 	@scripts/deps build run test
 	@MESON=$(MESON) $(PYTHON) tests/run_tests.py
 
-test-all: ## the same, and the long ones
+test-all: ## the same, the long ones, and test-v2
 	@scripts/deps build run test
 	@MESON=$(MESON) $(PYTHON) tests/run_tests.py --all
+	@$(MAKE) --no-print-directory test-v2
+
+test-v2: ## the box's tests under Debian's kernel with cgroup v2, in qemu (4 minutes)
+	@scripts/deps build run v2
+	@scripts/compile $(BUILD)
+	@$(PYTHON) tests/v2/run_v2.py --build $(BUILD)
 
 test-hostile: ## the hostile corpus in every situation, in namespaces of its own (needs root)
 	@scripts/deps build run test

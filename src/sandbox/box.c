@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +63,14 @@ static int enter_walls(struct box *b, struct err *e)
                         return err_wrap(e, r, "%s", walls[i].name);
         }
         return r < 0 ? r : 0;
+}
+
+struct crash_record *box_crash_record(void)
+{
+        void *page = mmap(NULL, sizeof(struct crash_record), PROT_READ | PROT_WRITE, MAP_SHARED,
+                          BOX_FD_CRASH, 0);
+
+        return page == MAP_FAILED ? NULL : page;
 }
 
 int box_enter(int argc, char **argv, struct err *e)

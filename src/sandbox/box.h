@@ -5,7 +5,11 @@
 #define FORGESYTE_SANDBOX_BOX_H
 
 #include "base/err.h"
+#include "sandbox/crash_record.h"
 
+/* The memory for a crash record that the host reads when this process is dead; NULL: there is none.
+ * To be asked for before the box is entered, for there its descriptor is closed. */
+struct crash_record *box_crash_record(void);
 /* Enters the box that the host described (the descriptors and argument that sandbox_spawn hands
  * over) and returns 0 in the worker proper, with descriptors 0 (/dev/null), 1, 2 (log pipes) and
  * 3 (the wire) and nothing else; the box's init never returns. On failure the host has been told

@@ -289,11 +289,11 @@ int cgroup_box_remove(const struct cgroup_root *root, struct cgroup_box *box)
                 const struct cgroup_place *place = &root->places[box->n - 1];
                 char path[PATH_MAX + sizeof box->name];
 
-                box->dirs[box->n - 1] = fd_close(box->dirs[box->n - 1]);
                 snprintf(path, sizeof path, "%s/%s", place->path, box->name);
                 if (rmdir(path) < 0 && errno == EBUSY)
                         return -EBUSY;
                 box->n--;
+                box->dirs[box->n] = fd_close(box->dirs[box->n]);
         }
         return 0;
 }

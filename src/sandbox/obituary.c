@@ -47,6 +47,8 @@ void obituary_compose(const struct obituary_facts *f, struct obituary *ret)
         }
         if (f->oom_kills > 0 || f->watch_fired)
                 o.cause = OBITUARY_MEMORY;
+        if (o.cause == OBITUARY_SIGNAL && f->crash)
+                o.crash = *f->crash;
         *ret = o;
 }
 
@@ -63,8 +65,10 @@ static void signal_words(int signo, char *buf, size_t size)
 void obituary_sentence(const struct obituary *o, char *buf)
 {
         const char *tail = o->pids_limit ? ", after its process limit had refused a fork" : "";
-        char signo[48];
+        char signo[48], crash[CRASH_RECORD_WORDS] = "";
 
+        if (o->crash.written)
+                crash_record_words(&o->crash, crash);
         signal_words(o->signal, signo, sizeof signo);
         switch (o->cause) {
         case OBITUARY_SETUP:
@@ -74,7 +78,7 @@ void obituary_sentence(const struct obituary *o, char *buf)
                 snprintf(buf, OBITUARY_SENTENCE_SIZE, "exited with code %d%s", o->exit_code, tail);
                 break;
         case OBITUARY_SIGNAL:
-                snprintf(buf, OBITUARY_SENTENCE_SIZE, "died by %s%s", signo, tail);
+                snprintf(buf, OBITUARY_SENTENCE_SIZE, "died by %s%s%s", signo, crash, tail);
                 break;
         case OBITUARY_KILLED:
                 snprintf(buf, OBITUARY_SENTENCE_SIZE, "was killed by the host%s", tail);

@@ -90,6 +90,7 @@ enum box_fd {
         BOX_FD_SETUP,  /* SOCK_SEQPACKET, struct box_message */
         BOX_FD_STATUS, /* pipe, struct box_status; it breaks when the host is gone */
         BOX_FD_PLAN,   /* sealed memfd */
+        BOX_FD_CRASH,  /* memfd of a fixed size, struct crash_record */
         BOX_FD_COUNT,
 };
 

@@ -93,3 +93,18 @@ uint64_t process_tree_rss(pid_t pid)
         }
         return sum;
 }
+
+pid_t process_tree_parent(pid_t pid)
+{
+        char path[64], text[512];
+        const char *behind_name;
+        long parent = 0;
+
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        if (!read_some(AT_FDCWD, path, text, sizeof text))
+                return 0;
+        behind_name = strrchr(text, ')'); /* the name may hold anything */
+        if (behind_name && strlen(behind_name) > 4)
+                parent = strtol(behind_name + 4, NULL, 10); /* ") S 12" */
+        return (pid_t)parent;
+}

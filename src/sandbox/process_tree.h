@@ -10,6 +10,8 @@
 
 /* Anonymous and shared memory, swap and page tables of `pid` and everything below it, in bytes. */
 uint64_t process_tree_rss(pid_t pid);
+/* Of which process it is a child now; 0: there is no such process. */
+pid_t process_tree_parent(pid_t pid);
 
 #define PROCESS_TREE_MAX 1024 /* processes that are looked at */
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macro.h"
+#include "sandbox/cgroup_members.h"
 #include "sandbox/process_tree.h"
 #include "sandbox/sandbox_private.h"
 
@@ -174,6 +175,40 @@ void sandbox_usage(const struct sandbox *s, struct sandbox_usage *ret)
         *ret = u;
 }
 
+/* ---- a question
+ * ----------------------------------------------------------------------------------*/
+
+/* The worker is a child of init, which the host holds: init's pid has no new owner before it is
+ * reaped. So what is a child of init after the pidfd was opened is of this box, and if its pid had
+ * another owner before, the pidfd leads to a dead process. */
+static int open_worker(const struct sandbox *s, int *ret)
+{
+        scoped(fd) int fd = pidfd_open(s->worker, 0);
+
+        if (fd < 0)
+                return -errno;
+        if (process_tree_parent(s->worker) != s->pid)
+                return -ESRCH;
+        *ret = take_fd(&fd);
+        return 0;
+}
+
+int sandbox_signal(struct sandbox *s, int signo)
+{
+        scoped(fd) int fd = -1;
+        int r;
+
+        sandbox_hear(s);
+        if (s->dead || s->worker <= 0)
+                return -ESRCH;
+        if (s->worker == s->pid) /* no pid namespace, no init */
+                return pidfd_send_signal(s->pidfd, signo, NULL, 0) < 0 ? -errno : 0;
+        r = open_worker(s, &fd);
+        if (r < 0)
+                return r;
+        return pidfd_send_signal(fd, signo, NULL, 0) < 0 ? -errno : 0;
+}
+
 /* ---- the end
  * -----------------------------------------------------------------------------------*/
 
@@ -183,21 +218,34 @@ void sandbox_kill(struct sandbox *s)
                 return;
         s->host_killed = true;
         (void)!pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
-        if (s->has_cgroup)
+        if (s->adopted)
+                cgroup_members_end(&s->cgroup);
+        else if (s->has_cgroup)
                 cgroup_box_kill(&s->cgroup);
 }
 
-/* The raw call gives the resource usage, too. 1: it lives. */
+/* The raw call gives the resource usage, too. 1: it lives. A forked instance is its parent's to
+ * wait for. */
 static int wait_pidfd(const struct sandbox *s, siginfo_t *si, struct rusage *ru)
 {
+        struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
         long r;
 
+        if (s->adopted)
+                return poll(&p, 1, 0) > 0 ? 0 : 1;
         do
                 r = syscall(SYS_waitid, P_PIDFD, s->pidfd, si, WEXITED | WNOHANG, ru);
         while (r < 0 && errno == EINTR);
         if (r < 0)
                 return -errno;
         return si->si_pid == 0 ? 1 : 0;
+}
+
+static void learn_told_status(const struct sandbox *s, struct obituary_facts *f)
+{
+        f->have_status = s->told;
+        f->code = s->told_code;
+        f->status = s->told_status;
 }
 
 /* Init's words about the worker; where the worker is the child itself, the kernel's. */
@@ -221,10 +269,16 @@ static void learn_status(struct sandbox *s, const siginfo_t *si, const struct ru
 static void compose(struct sandbox *s, const siginfo_t *si, const struct rusage *ru)
 {
         struct obituary_facts f = {.host_killed = s->host_killed, .watch_fired = s->watch_fired};
+        struct crash_record crash;
         char silent[64];
 
         sandbox_hear(s);
-        learn_status(s, si, ru, &f);
+        if (s->adopted)
+                learn_told_status(s, &f);
+        else
+                learn_status(s, si, ru, &f);
+        if (f.code != CLD_EXITED && crash_record_read(s->crash, f.status, &crash))
+                f.crash = &crash;
         if (s->has_cgroup) {
                 uint64_t peak = cgroup_box_peak(&s->cgroup, s->runner->cgroups.version2);
 
@@ -255,6 +309,8 @@ int sandbox_reap(struct sandbox *s, struct obituary *ret)
                         return r;
                 compose(s, &si, &ru);
                 s->dead = true;
+                if (s->adopted)
+                        cgroup_members_end(&s->cgroup);
         }
         *ret = s->obituary;
         return 0;
@@ -267,6 +323,7 @@ static void close_fds(struct sandbox *s)
         s->err = fd_close(s->err);
         s->setup = fd_close(s->setup);
         s->status = fd_close(s->status);
+        s->crash = fd_close(s->crash);
 }
 
 bool sandbox_let_go(struct sandbox *s)
@@ -279,6 +336,8 @@ bool sandbox_let_go(struct sandbox *s)
                         return false;
                 s->dead = true;
         }
+        if (s->adopted && s->has_cgroup)
+                cgroup_members_end(&s->cgroup); /* who was being forked when it was ended */
         if (s->has_cgroup && cgroup_box_remove(&s->runner->cgroups, &s->cgroup) == -EBUSY)
                 return false;
         if (s->slot >= 0)

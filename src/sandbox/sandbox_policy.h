@@ -25,6 +25,7 @@ struct sandbox_policy {
         char *plugin_dir; /* host path; read-only at SANDBOX_PLUGIN_DIR in a box with namespaces */
         uint64_t memory_bytes;
         unsigned pids_max; /* processes and threads */
+        unsigned forks;    /* how many instances may be forked in the box (sandbox_adopt.h) */
         unsigned nofile;
         uint64_t tmp_bytes; /* of the private /tmp and /dev/shm, each */
         bool network;

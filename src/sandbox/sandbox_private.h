@@ -39,7 +39,7 @@ struct sandbox {
         struct sandbox_runner *runner;
         struct sandbox *next;
         pid_t pid, worker; /* init (or the worker, where there is none); 0: not known yet */
-        int pidfd, channel, out, err, setup, status;
+        int pidfd, channel, out, err, setup, status, crash;
         int slot; /* -1: none */
         bool has_cgroup;
         struct cgroup_box cgroup;
@@ -49,7 +49,17 @@ struct sandbox {
         bool host_killed, watch_fired, dead;
         char setup_error[256]; /* empty: none */
         struct obituary obituary;
+        /* Forked by another box's worker (sandbox_adopt.h): */
+        bool adopted, told;
+        int told_code, told_status; /* its end, by its parent's word */
+        unsigned pids_max;          /* for those that are forked of this one */
 };
+
+/* A box with nothing in it, among the runner's. NULL: no memory. */
+struct sandbox *sandbox_alloc(struct sandbox_runner *r);
+/* The host's end, non-blocking, and the other. 0 or -errno. */
+int sandbox_make_pipe(int *ret_mine, int *ret_theirs) must_check;
+int sandbox_make_sockets(int type, int *ret_mine, int *ret_theirs) must_check;
 
 /* Reads what the box said of its building. */
 void sandbox_hear(struct sandbox *s);

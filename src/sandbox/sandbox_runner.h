@@ -53,6 +53,9 @@ int sandbox_oom_fd(
 pid_t sandbox_pid(const struct sandbox *s);
 const struct isolation *sandbox_isolation(const struct sandbox *s);
 
+/* Sends the process that runs the plugin a signal: never another, also while it dies and its pid
+ * finds a new owner. 0; -ESRCH: it is not known yet, or dead; -errno. */
+int sandbox_signal(struct sandbox *s, int signo) must_check;
 /* Kills the whole tree: at once, completely, from any state; again does nothing. */
 void sandbox_kill(struct sandbox *s);
 /* 1 when the memory limit was hit and the tree was killed for it, else 0. Called on sandbox_oom_fd

@@ -102,7 +102,8 @@ static uint64_t process_rlimit(const struct sandbox_runner *r, const struct sand
 {
         if (!r->machine.nproc)
                 return 0;
-        return p->pids_max + own_pids + (r->cgroups.pids ? 16 : 0);
+        /* Forked instances have their parent's uid; each has as many in a cgroup of its own. */
+        return (p->pids_max + own_pids + (r->cgroups.pids ? 16 : 0)) * (uint64_t)(1 + p->forks);
 }
 
 /* Borrows the policy's strings and the runner's filter. */
@@ -199,7 +200,7 @@ static int make_env(const struct sandbox_policy *p, char ***ret)
 /* ---- descriptors
  * -------------------------------------------------------------------------------*/
 
-static int make_pipe(int *ret_mine, int *ret_theirs)
+int sandbox_make_pipe(int *ret_mine, int *ret_theirs)
 {
         int ends[2];
 
@@ -210,7 +211,7 @@ static int make_pipe(int *ret_mine, int *ret_theirs)
         return fd_set_nonblock(ends[0]);
 }
 
-static int make_sockets(int type, int *ret_mine, int *ret_theirs)
+int sandbox_make_sockets(int type, int *ret_mine, int *ret_theirs)
 {
         int ends[2], off = 0;
 
@@ -223,6 +224,22 @@ static int make_sockets(int type, int *ret_mine, int *ret_theirs)
         return fd_set_nonblock(ends[0]);
 }
 
+/* Of a fixed size for good: a shorter one would be the reader's SIGBUS, a longer one somebody's
+ * store. We keep one descriptor, to read it by when the worker is dead. */
+static int make_crash_record(int *ret_mine, int *ret_theirs)
+{
+        scoped(fd) int fd = memfd_create("crash", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+        if (fd < 0 || ftruncate(fd, sizeof(struct crash_record)) < 0 ||
+            fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+                return -errno;
+        *ret_theirs = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (*ret_theirs < 0)
+                return -errno;
+        *ret_mine = take_fd(&fd);
+        return 0;
+}
+
 static int make_fds(struct sandbox *s, struct birth *b, struct err *e)
 {
         int on = 1, r;
@@ -230,15 +247,17 @@ static int make_fds(struct sandbox *s, struct birth *b, struct err *e)
         b->theirs[BOX_FD_NULL] = open("/dev/null", O_RDWR | O_CLOEXEC);
         r = b->theirs[BOX_FD_NULL] < 0 ? -errno : 0;
         if (r == 0)
-                r = make_pipe(&s->out, &b->theirs[BOX_FD_STDOUT]);
+                r = sandbox_make_pipe(&s->out, &b->theirs[BOX_FD_STDOUT]);
         if (r == 0)
-                r = make_pipe(&s->err, &b->theirs[BOX_FD_STDERR]);
+                r = sandbox_make_pipe(&s->err, &b->theirs[BOX_FD_STDERR]);
         if (r == 0)
-                r = make_pipe(&s->status, &b->theirs[BOX_FD_STATUS]);
+                r = sandbox_make_pipe(&s->status, &b->theirs[BOX_FD_STATUS]);
         if (r == 0)
-                r = make_sockets(SOCK_STREAM, &s->channel, &b->theirs[BOX_FD_CHANNEL]);
+                r = sandbox_make_sockets(SOCK_STREAM, &s->channel, &b->theirs[BOX_FD_CHANNEL]);
         if (r == 0)
-                r = make_sockets(SOCK_SEQPACKET, &s->setup, &b->theirs[BOX_FD_SETUP]);
+                r = sandbox_make_sockets(SOCK_SEQPACKET, &s->setup, &b->theirs[BOX_FD_SETUP]);
+        if (r == 0)
+                r = make_crash_record(&s->crash, &b->theirs[BOX_FD_CRASH]);
         /* The sender's pid comes with its words, as we number it: so we learn the worker's. */
         if (r == 0 && setsockopt(s->setup, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
                 r = -errno;
@@ -320,15 +339,14 @@ static int keep(struct sandbox *s, struct err *e)
         return code < 0 ? err_set_errno(e, code, "have the box kept") : 0;
 }
 
-static struct sandbox *box_new(struct sandbox_runner *r, const struct sandbox_policy *p)
+struct sandbox *sandbox_alloc(struct sandbox_runner *r)
 {
         struct sandbox *s = calloc(1, sizeof *s);
 
         if (!s)
                 return NULL;
         s->runner = r;
-        s->pidfd = s->channel = s->out = s->err = s->setup = s->status = s->slot = -1;
-        s->memory_bytes = p->memory_bytes;
+        s->pidfd = s->channel = s->out = s->err = s->setup = s->status = s->crash = s->slot = -1;
         s->dead = true; /* until it was born */
         s->next = r->boxes;
         r->boxes = s;
@@ -377,9 +395,11 @@ int sandbox_spawn(struct sandbox_runner *r, const struct sandbox_policy *policy,
         code = check_level(&foreseen, policy->min_level, e);
         if (code != 0)
                 return code;
-        s = box_new(r, policy);
+        s = sandbox_alloc(r);
         if (!s)
                 return err_set_errno(e, -ENOMEM, "make a box");
+        s->memory_bytes = policy->memory_bytes;
+        s->pids_max = policy->pids_max;
         s->isolation = foreseen;
         code = build(s, policy, e);
         if (code < 0)

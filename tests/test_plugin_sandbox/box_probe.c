@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #include "base/macro.h"
+#include "box_faults.h"
 #include "sandbox/box.h"
+#include "worker/crash_handler.h"
 
 #define WIRE 3
 
@@ -95,6 +97,14 @@ static void do_int80(const char *arg unused_param)
 #else
         answer("none");
 #endif
+}
+
+static struct crash_record *record;
+
+static void do_fault(const char *arg)
+{
+        box_fault(arg, record);
+        answer("no such fault, or none at all");
 }
 
 /* ---- memory
@@ -379,6 +389,7 @@ static const struct {
     {"exit", do_exit},
     {"segv", do_segv},
     {"abort", do_abort},
+    {"fault", do_fault},
     {"raise", do_raise},
     {"stop", do_stop},
     {"int80", do_int80},
@@ -426,10 +437,12 @@ int main(int argc, char **argv)
         char line[512];
         size_t n = 0;
 
+        record = box_crash_record();
         if (box_enter(argc, argv, &e) < 0) {
                 fprintf(stderr, "%s\n", e.msg);
                 return 70;
         }
+        crash_handler_arm(record);
         for (;;) {
                 ssize_t r = read(WIRE, line + n, 1);
 

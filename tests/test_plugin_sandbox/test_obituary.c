@@ -81,6 +81,26 @@ static void test_memory_is_told_by_counters_and_nothing_else(void **state)
         assert_int_equal(compose(f).cause, OBITUARY_MEMORY);
 }
 
+static void test_a_crash_record_adds_words_to_a_signal_only(void **state)
+{
+        const struct crash_record crash = {.written = CRASH_RECORD_WRITTEN,
+                                           .signal = SIGSEGV,
+                                           .code = SEGV_MAPERR,
+                                           .pc = 0x1000000};
+        struct obituary_facts f = {
+            .have_status = true, .code = CLD_KILLED, .status = SIGSEGV, .crash = &crash};
+        char buf[OBITUARY_SENTENCE_SIZE];
+        struct obituary o = compose(f);
+
+        (void)state;
+        obituary_sentence(&o, buf);
+        assert_string_equal(buf, "died by signal 11 (SIGSEGV) at address 0x0 (NULL dereference)");
+        f.oom_kills = 1; /* it was the kernel's doing after all */
+        o = compose(f);
+        assert_int_equal(o.cause, OBITUARY_MEMORY);
+        assert_int_equal(o.crash.written, 0);
+}
+
 static void test_a_box_that_was_not_built_says_where(void **state)
 {
         struct obituary o = compose((struct obituary_facts){
@@ -124,6 +144,7 @@ int main(void)
             cmocka_unit_test(test_the_status_alone_names_the_cause),
             cmocka_unit_test(test_the_hosts_kill_is_its_own),
             cmocka_unit_test(test_memory_is_told_by_counters_and_nothing_else),
+            cmocka_unit_test(test_a_crash_record_adds_words_to_a_signal_only),
             cmocka_unit_test(test_a_box_that_was_not_built_says_where),
             cmocka_unit_test(test_sentences),
         };

@@ -15,22 +15,24 @@ MAGIC = 0x45475246
 VERSION = 1
 HEADER_SIZE = 32
 
-HELLO, LOAD, INIT, VALIDATE, CALL, CANCEL, PING, SHUTDOWN, CHECK, CALL_SHM = range(1, 11)
-HELLO_OK, META, READY, RESULT, ERROR, PROGRESS, LOG, PONG, REPORT = range(64, 73)
+HELLO, LOAD, INIT, VALIDATE, CALL, CANCEL, PING, SHUTDOWN, CHECK, CALL_SHM, FORK = range(1, 12)
+HELLO_OK, META, READY, RESULT, ERROR, PROGRESS, LOG, PONG, REPORT, FORKED, ENDED = range(64, 75)
 
 # The largest payload of what the host may send to this runtime; others are refused.
 REQUEST_CAPS = {INIT: 0, VALIDATE: 0, CALL: 128 << 20, CANCEL: 0, SHUTDOWN: 0,
-                CALL_SHM: 128 << 20}
+                CALL_SHM: 128 << 20, FORK: 0}
 # How many descriptors come with it, where there are any.
-REQUEST_DESCRIPTORS = {CALL_SHM: 1}
+REQUEST_DESCRIPTORS = {CALL_SHM: 1, FORK: 3}
 MAX_DESCRIPTORS = 3
 META_MAX = 1 << 20
 
 DECLARED, EXCEPTION, ABI, IMPORT = range(4)  # kinds of ERROR
+EXITED, KILLED, DUMPED = range(1, 4)  # how a process ENDED
 
 _HEADER = struct.Struct("<IBBHIIQI")
 _U16, _U32, _I64, _F64 = (struct.Struct("<" + code) for code in "HIqd")
 _PROGRESS = struct.Struct("<dd")
+_ENDED = struct.Struct("<IBBQ")
 
 
 class WireError(Exception):
@@ -235,6 +237,14 @@ def encode_progress(done: float, total: float) -> List[bytes]:
 
 def encode_log(level: int, words: str) -> List[bytes]:
     return [bytes((level,)) + text(words)]
+
+
+def encode_forked(pid: int) -> List[bytes]:
+    return [_U32.pack(pid)]
+
+
+def encode_ended(pid: int, how: int, status: int, peak: int) -> List[bytes]:
+    return [_ENDED.pack(pid, how, status, peak)]
 
 
 def encode_result(json: bytes, blobs: Sequence[Blob]) -> List[Any]:

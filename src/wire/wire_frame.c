@@ -17,6 +17,7 @@ struct rule {
 
 #define IN(request) (1u << WIRE_##request)
 #define NEVER       0u
+#define IDLE        1u
 #define ANYTIME     0xffffu
 
 static const struct rule rules[] = {
@@ -28,6 +29,7 @@ static const struct rule rules[] = {
 
 #undef IN
 #undef NEVER
+#undef IDLE
 #undef ANYTIME
 
 static const struct rule *rule_of(unsigned type)
@@ -167,6 +169,13 @@ void wire_parser_init(struct wire_parser *p, uint32_t generation, uint32_t max_o
         };
 }
 
+void wire_parser_init_forked(struct wire_parser *p, uint32_t generation, uint32_t max_output,
+                             uint64_t fork_id)
+{
+        wire_parser_init(p, generation, max_output);
+        p->call_id = fork_id;
+}
+
 void wire_parser_done(struct wire_parser *p)
 {
         free(take_ptr(p->payload));
@@ -177,7 +186,7 @@ int wire_parser_expect(struct wire_parser *p, enum wire_type request, uint64_t c
 {
         if (p->request)
                 return -EBUSY;
-        if (request < WIRE_HELLO || request > WIRE_CHECK || request == WIRE_CANCEL ||
+        if (request < WIRE_HELLO || request > WIRE_FORK || request == WIRE_CANCEL ||
             request == WIRE_PING || call_id == 0 || call_id == p->call_id)
                 return -EINVAL;
         p->request = (uint8_t)request;
@@ -200,8 +209,8 @@ static const char *request_name(const struct wire_parser *p)
 /* Is the frame from this worker, in sequence, about what was asked? */
 static int check_origin(const struct wire_parser *p, const struct wire_header *h, struct err *e)
 {
-        bool id_ok = h->call_id == p->call_id ||
-                     (h->type == WIRE_LOG && h->call_id && h->call_id == p->previous_id);
+        bool id_ok = h->call_id == p->call_id || ((h->type == WIRE_LOG || h->type == WIRE_ENDED) &&
+                                                  h->call_id && h->call_id == p->previous_id);
 
         if (h->generation != p->generation)
                 return err_set(e, -EBADMSG, "%s of generation %u, not %u", wire_type_name(h->type),

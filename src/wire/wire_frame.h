@@ -33,7 +33,8 @@
         X(PING, 7, 0, 0)                                                                           \
         X(SHUTDOWN, 8, 0, 0)                                                                       \
         X(CHECK, 9, WIRE_MAX_CONTROL, 0)                                                           \
-        X(CALL_SHM, 10, WIRE_MAX_CALL, 1)
+        X(CALL_SHM, 10, WIRE_MAX_CALL, 1)                                                          \
+        X(FORK, 11, 0, 3)
 
 /* X(id, number, cap, during, times): what a worker may send, in answer to which requests, and how
  * often. ENDS: once, and the request is over. */
@@ -42,12 +43,14 @@
         X(META, 65, MIB(1), IN(LOAD) | IN(INIT), ONCE)                                             \
         X(READY, 66, 0, IN(LOAD) | IN(INIT) | IN(VALIDATE), ENDS)                                  \
         X(RESULT, 67, WIRE_MAX_OUTPUT_DEFAULT + WIRE_OUTPUT_SLACK, IN(CALL), ENDS)                 \
-        X(ERROR, 68, WIRE_MAX_CONTROL, IN(LOAD) | IN(INIT) | IN(VALIDATE) | IN(CHECK) | IN(CALL),  \
-          ENDS)                                                                                    \
+        X(ERROR, 68, WIRE_MAX_CONTROL,                                                             \
+          IN(LOAD) | IN(INIT) | IN(VALIDATE) | IN(CHECK) | IN(CALL) | IN(FORK), ENDS)              \
         X(PROGRESS, 69, 16, IN(CALL), MANY)                                                        \
         X(LOG, 70, KIB(16), ANYTIME, MANY)                                                         \
         X(PONG, 71, 0, NEVER, ONCE)                                                                \
-        X(REPORT, 72, KIB(256), IN(CHECK), ENDS)
+        X(REPORT, 72, KIB(256), IN(CHECK), ENDS)                                                   \
+        X(FORKED, 73, 4, IN(FORK), ENDS)                                                           \
+        X(ENDED, 74, 14, IDLE | IN(FORK) | IN(SHUTDOWN), MANY)
 
 enum wire_type {
 #define X(id, number, ...) WIRE_##id = number,
@@ -79,12 +82,13 @@ int wire_header_decode(const uint8_t *buf, struct wire_header *ret, struct err *
  * collects the payload. Pure: bytes in, frames out. */
 struct wire_parser {
         uint32_t generation;
-        uint32_t result_cap;  /* largest RESULT payload */
-        uint8_t request;      /* type of the request under way, 0: idle */
-        uint64_t call_id;     /* of the request under way, or the last one */
-        uint64_t previous_id; /* of the request before that: a LOG may cross a new request */
-        uint32_t seen;        /* bit (type - WIRE_HELLO_OK): came during this request */
-        bool meta_seen;       /* META came, in this request or one before */
+        uint32_t result_cap; /* largest RESULT payload */
+        uint8_t request;     /* type of the request under way, 0: idle */
+        uint64_t call_id;    /* of the request under way, or the last one */
+        uint64_t
+            previous_id; /* of the request before that: a LOG or ENDED may cross a new request */
+        uint32_t seen;   /* bit (type - WIRE_HELLO_OK): came during this request */
+        bool meta_seen;  /* META came, in this request or one before */
         uint32_t next_seq;
         bool failed; /* after a violation nothing more is taken */
         uint8_t header_buf[WIRE_HEADER_SIZE];
@@ -97,6 +101,9 @@ struct wire_parser {
 
 /* max_output: the largest answer in bytes; a RESULT may be WIRE_OUTPUT_SLACK larger. */
 void wire_parser_init(struct wire_parser *p, uint32_t generation, uint32_t max_output);
+/* For a copy of a worker: FORK with that id was its last request. */
+void wire_parser_init_forked(struct wire_parser *p, uint32_t generation, uint32_t max_output,
+                             uint64_t fork_id);
 void wire_parser_done(struct wire_parser *p);
 /* A request is being sent: from now on its answers are permitted. -EBUSY unless idle; -EINVAL when
  * the type is none that is answered (CANCEL, PING), or call_id is 0 or the last one's. SHUTDOWN has

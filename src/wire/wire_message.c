@@ -164,6 +164,19 @@ void wire_encode_log(struct str *to, const struct wire_log *m)
         wr_str(to, m->text);
 }
 
+void wire_encode_forked(struct str *to, const struct wire_forked *m)
+{
+        wr_u32(to, m->pid);
+}
+
+void wire_encode_ended(struct str *to, const struct wire_ended *m)
+{
+        wr_u32(to, m->pid);
+        wr_u8(to, m->how);
+        wr_u8(to, m->status);
+        wr_le(to, m->peak_bytes, 8);
+}
+
 void wire_encode_check_list(struct str *to, const struct wire_check_list *m)
 {
         wr_str(to, m->interpreter);
@@ -474,6 +487,42 @@ int wire_decode_log(const uint8_t *p, size_t n, struct wire_log *ret, struct err
         m.level = rd_enum(&r, 0, 3, "an unknown level");
         m.text = rd_str(&r);
         result = finish(&r, "LOG", e);
+        if (result == 0)
+                *ret = m;
+        return result;
+}
+
+static uint32_t rd_pid(struct reader *r)
+{
+        uint32_t pid = rd_u32(r);
+
+        if (!r->bad && (pid == 0 || pid > INT32_MAX))
+                fail(r, -EBADMSG, "a number that no process has");
+        return pid;
+}
+
+int wire_decode_forked(const uint8_t *p, size_t n, struct wire_forked *ret, struct err *e)
+{
+        struct reader r = reader_of(p, n);
+        struct wire_forked m = {.pid = rd_pid(&r)};
+        int result = finish(&r, "FORKED", e);
+
+        if (result == 0)
+                *ret = m;
+        return result;
+}
+
+int wire_decode_ended(const uint8_t *p, size_t n, struct wire_ended *ret, struct err *e)
+{
+        struct reader r = reader_of(p, n);
+        struct wire_ended m = {0};
+        int result;
+
+        m.pid = rd_pid(&r);
+        m.how = rd_enum(&r, WIRE_END_EXITED, WIRE_END_DUMPED, "an unknown kind of end");
+        m.status = (uint8_t)rd_le(&r, 1);
+        m.peak_bytes = rd_le(&r, 8);
+        result = finish(&r, "ENDED", e);
         if (result == 0)
                 *ret = m;
         return result;

@@ -84,6 +84,16 @@ struct wire_log {
         struct wire_str text;
 };
 
+struct wire_forked {
+        uint32_t pid; /* in the box's pid namespace; 1 to INT32_MAX */
+};
+enum wire_end { WIRE_END_EXITED = 1, WIRE_END_KILLED = 2, WIRE_END_DUMPED = 3 }; /* CLD_... */
+struct wire_ended {
+        uint32_t pid;
+        uint8_t how, status; /* status: the exit code, or the signal */
+        uint64_t peak_bytes; /* 0: unknown */
+};
+
 enum wire_check_kind {
         WIRE_CHECK_GPU_DRIVER = 1,
         WIRE_CHECK_NVIDIA_SMI = 2,
@@ -131,6 +141,8 @@ void wire_encode_error(struct str *to, const struct wire_error *m);
 void wire_encode_result(struct str *to, const struct wire_result *m);
 void wire_encode_progress(struct str *to, const struct wire_progress *m);
 void wire_encode_log(struct str *to, const struct wire_log *m);
+void wire_encode_forked(struct str *to, const struct wire_forked *m);
+void wire_encode_ended(struct str *to, const struct wire_ended *m);
 void wire_encode_check_list(struct str *to, const struct wire_check_list *m);
 void wire_encode_report(struct str *to, const struct wire_report *m);
 
@@ -155,6 +167,9 @@ int wire_decode_result(const uint8_t *p, size_t n, struct wire_result *ret,
 int wire_decode_progress(const uint8_t *p, size_t n, struct wire_progress *ret,
                          struct err *e) must_check;
 int wire_decode_log(const uint8_t *p, size_t n, struct wire_log *ret, struct err *e) must_check;
+int wire_decode_forked(const uint8_t *p, size_t n, struct wire_forked *ret,
+                       struct err *e) must_check;
+int wire_decode_ended(const uint8_t *p, size_t n, struct wire_ended *ret, struct err *e) must_check;
 int wire_decode_check_list(const uint8_t *p, size_t n, struct wire_check_list *ret,
                            struct err *e) must_check;
 int wire_decode_report(const uint8_t *p, size_t n, struct wire_report *ret,

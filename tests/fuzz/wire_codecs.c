@@ -27,6 +27,8 @@ PLAIN(hello_ok)
 PLAIN(error)
 PLAIN(progress)
 PLAIN(log)
+PLAIN(forked)
+PLAIN(ended)
 OWNING(load)
 OWNING(result)
 OWNING(check_list)
@@ -74,5 +76,6 @@ const struct wire_codec wire_codecs[WIRE_CODECS] = {
     {"HELLO", recode_hello},      {"HELLO_OK", recode_hello_ok}, {"LOAD", recode_load},
     {"META", recode_meta},        {"ERROR", recode_error},       {"CALL", recode_call},
     {"RESULT", recode_result},    {"PROGRESS", recode_progress}, {"LOG", recode_log},
-    {"CHECK", recode_check_list}, {"REPORT", recode_report},
+    {"CHECK", recode_check_list}, {"REPORT", recode_report},     {"FORKED", recode_forked},
+    {"ENDED", recode_ended},
 };

@@ -177,17 +177,19 @@ static void test_every_type_has_a_name(void **state)
 /* The table of the document, once more, by hand: E ends, M many, O once, . never. */
 static const struct {
         uint8_t type;
-        char idle, hello, load, init, validate, call, shutdown, check;
+        char idle, hello, load, init, validate, call, shutdown, check, fork;
 } permitted[] = {
-    {WIRE_HELLO_OK, '.', 'E', '.', '.', '.', '.', '.', '.'},
-    {WIRE_META, '.', '.', 'O', 'O', '.', '.', '.', '.'},
-    {WIRE_READY, '.', '.', 'E', 'E', 'E', '.', '.', '.'},
-    {WIRE_RESULT, '.', '.', '.', '.', '.', 'E', '.', '.'},
-    {WIRE_ERROR, '.', '.', 'E', 'E', 'E', 'E', '.', 'E'},
-    {WIRE_PROGRESS, '.', '.', '.', '.', '.', 'M', '.', '.'},
-    {WIRE_LOG, 'M', 'M', 'M', 'M', 'M', 'M', 'M', 'M'},
-    {WIRE_PONG, '.', '.', '.', '.', '.', '.', '.', '.'},
-    {WIRE_REPORT, '.', '.', '.', '.', '.', '.', '.', 'E'},
+    {WIRE_HELLO_OK, '.', 'E', '.', '.', '.', '.', '.', '.', '.'},
+    {WIRE_META, '.', '.', 'O', 'O', '.', '.', '.', '.', '.'},
+    {WIRE_READY, '.', '.', 'E', 'E', 'E', '.', '.', '.', '.'},
+    {WIRE_RESULT, '.', '.', '.', '.', '.', 'E', '.', '.', '.'},
+    {WIRE_ERROR, '.', '.', 'E', 'E', 'E', 'E', '.', 'E', 'E'},
+    {WIRE_PROGRESS, '.', '.', '.', '.', '.', 'M', '.', '.', '.'},
+    {WIRE_LOG, 'M', 'M', 'M', 'M', 'M', 'M', 'M', 'M', 'M'},
+    {WIRE_PONG, '.', '.', '.', '.', '.', '.', '.', '.', '.'},
+    {WIRE_REPORT, '.', '.', '.', '.', '.', '.', '.', 'E', '.'},
+    {WIRE_FORKED, '.', '.', '.', '.', '.', '.', '.', '.', 'E'},
+    {WIRE_ENDED, 'M', '.', '.', '.', '.', '.', 'M', '.', 'M'},
 };
 
 static void try_permitted(unsigned request, uint8_t type, char what)
@@ -226,6 +228,7 @@ static void test_each_type_is_permitted_only_where_the_document_says(void **stat
                 try_permitted(WIRE_CALL, permitted[i].type, permitted[i].call);
                 try_permitted(WIRE_SHUTDOWN, permitted[i].type, permitted[i].shutdown);
                 try_permitted(WIRE_CHECK, permitted[i].type, permitted[i].check);
+                try_permitted(WIRE_FORK, permitted[i].type, permitted[i].fork);
         }
 }
 
@@ -236,7 +239,7 @@ static void test_types_of_the_host_and_unknown_types_are_refused(void **state)
                 struct wire_header h = header_of(type, 0);
                 struct wire_parser p;
 
-                if (type >= WIRE_HELLO_OK && type <= WIRE_REPORT)
+                if (type >= WIRE_HELLO_OK && type <= WIRE_ENDED)
                         continue;
                 await(&p, WIRE_CALL);
                 expect_refused(&p, &h, -EBADMSG, "a worker does not send");
@@ -331,6 +334,34 @@ static void test_log_may_cross_one_request_and_no_more(void **state)
         expect_refused(&p, &h, -EBADMSG, "LOG with another call's id");
 }
 
+/* A template's process dies while the next is being forked, and it is the next one's first words.
+ */
+static void test_an_end_may_cross_a_fork_and_a_copy_begins_with_the_forks_id(void **state)
+{
+        struct wire_header h = header_of(WIRE_ENDED, 0);
+        struct wire_parser p;
+
+        (void)state;
+        await(&p, WIRE_FORK);
+        expect_taken(&p,
+                     &(struct wire_header){
+                         .type = WIRE_FORKED, .generation = GENERATION, .call_id = CALL_ID},
+                     true);
+        assert_int_equal(wire_parser_expect(&p, WIRE_FORK, CALL_ID + 1), 0);
+        h.seq = 1;
+        expect_taken(&p, &h, false);
+        h = header_of(WIRE_FORKED, 0);
+        h.seq = 2;
+        expect_refused(&p, &h, -EBADMSG, "FORKED with another call's id");
+        wire_parser_init_forked(&p, GENERATION, MAX_OUTPUT, CALL_ID);
+        h = header_of(WIRE_LOG, 0);
+        expect_taken(&p, &h, false);
+        assert_int_equal(wire_parser_expect(&p, WIRE_INIT, CALL_ID), -EINVAL);
+        assert_int_equal(wire_parser_expect(&p, WIRE_INIT, CALL_ID + 2), 0);
+        h.seq = 1;
+        expect_taken(&p, &h, false);
+}
+
 static void test_nothing_is_permitted_before_the_first_request(void **state)
 {
         struct wire_header h = header_of(WIRE_LOG, 0);
@@ -350,6 +381,7 @@ static void test_expect_refuses_what_is_no_request(void **state)
         wire_parser_init(&p, GENERATION, MAX_OUTPUT);
         assert_int_equal(wire_parser_expect(&p, WIRE_CANCEL, 1), -EINVAL);
         assert_int_equal(wire_parser_expect(&p, WIRE_PING, 1), -EINVAL);
+        assert_int_equal(wire_parser_expect(&p, (enum wire_type)(WIRE_FORK + 1), 1), -EINVAL);
         assert_int_equal(wire_parser_expect(&p, WIRE_RESULT, 1), -EINVAL);
         assert_int_equal(wire_parser_expect(&p, (enum wire_type)0, 1), -EINVAL);
         assert_int_equal(wire_parser_expect(&p, WIRE_CALL, 0), -EINVAL);
@@ -368,6 +400,7 @@ static const struct {
     {WIRE_VALIDATE, WIRE_READY, 0},    {WIRE_CALL, WIRE_RESULT, MAX_OUTPUT + (64 << 10)},
     {WIRE_CALL, WIRE_ERROR, 64 << 10}, {WIRE_CALL, WIRE_PROGRESS, 16},
     {WIRE_CALL, WIRE_LOG, 16 << 10},   {WIRE_CHECK, WIRE_REPORT, 256 << 10},
+    {WIRE_FORK, WIRE_FORKED, 4},       {WIRE_FORK, WIRE_ENDED, 14},
 };
 
 static void test_caps_are_refused_from_the_header_alone(void **state)
@@ -382,7 +415,7 @@ static void test_caps_are_refused_from_the_header_alone(void **state)
                 await(&p, caps[i].request);
                 expect_taken(&p, &h,
                              caps[i].type != WIRE_META && caps[i].type != WIRE_PROGRESS &&
-                                 caps[i].type != WIRE_LOG);
+                                 caps[i].type != WIRE_LOG && caps[i].type != WIRE_ENDED);
                 wire_parser_done(&p);
                 for (int huge = 0; huge < 2; huge++) {
                         await(&p, caps[i].request);
@@ -408,6 +441,7 @@ static void test_requests_say_how_many_descriptors_come_with_them(void **state)
 {
         (void)state;
         assert_int_equal(wire_request_descriptors(WIRE_CALL_SHM), 1);
+        assert_int_equal(wire_request_descriptors(WIRE_FORK), 3);
         assert_int_equal(wire_request_descriptors(WIRE_CALL), 0);
         assert_int_equal(wire_request_descriptors(WIRE_CANCEL), 0);
         assert_int_equal(wire_request_descriptors(WIRE_RESULT), 0);
@@ -569,6 +603,7 @@ int main(void)
             cmocka_unit_test(test_magic_version_flags_are_named),
             cmocka_unit_test(test_every_type_has_a_name),
             cmocka_unit_test(test_each_type_is_permitted_only_where_the_document_says),
+            cmocka_unit_test(test_an_end_may_cross_a_fork_and_a_copy_begins_with_the_forks_id),
             cmocka_unit_test(test_types_of_the_host_and_unknown_types_are_refused),
             cmocka_unit_test(test_init_is_not_ready_before_meta),
             cmocka_unit_test(test_meta_comes_once_whenever_it_comes),

@@ -73,6 +73,12 @@ static void add_sample(size_t codec, struct str *to)
         case 10:
                 wire_encode_report(to, &(struct wire_report){verdicts, 2});
                 return;
+        case 11:
+                wire_encode_forked(to, &(struct wire_forked){INT32_MAX});
+                return;
+        case 12:
+                wire_encode_ended(to, &(struct wire_ended){7, WIRE_END_KILLED, 11, UINT64_MAX});
+                return;
         }
 }
 

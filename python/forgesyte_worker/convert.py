@@ -255,6 +255,8 @@ class _Conversion:
         if kind == "f" and size <= 8 and sys.modules["numpy"].isfinite(value).all():
             return value.tolist()
         self._left += 2 * value.size  # they are counted once more
+        if kind in "mM":  # tolist() makes numbers of the finer units
+            return self.again(lambda: list(value) if value.ndim else value[()])
         return self.again(value.tolist)
 
 
@@ -333,6 +335,19 @@ def _other(value: Any) -> _How:
 
 def _numpy_scalar(c: _Conversion, value: Any) -> Any:
     plain = value.item()
+    if value.dtype.kind in "mM" and type(plain) is int:
+        plain = _fine_time(value)
     if type(plain) is type(value):  # longdouble
         plain = float(plain)
     return c.again(lambda: plain)
+
+
+def _fine_time(value: Any) -> Any:
+    """A time in a unit that datetime does not have: nanoseconds, years."""
+    numpy = sys.modules["numpy"]
+    if value.dtype.kind == "M":
+        return numpy.datetime_as_string(value).item()
+    try:
+        return (value / numpy.timedelta64(1, "s")).item()
+    except TypeError:  # a year has no length in seconds
+        return str(value)

@@ -25,9 +25,18 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 Progress = Callable[[float, float], None]
 
 
+# From 3.14 on annotations are made when they are asked for, and some of their names are known to type
+# checkers alone.
+_LAZILY: Dict[str, Any] = {}
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    _LAZILY["annotation_format"] = annotationlib.Format.FORWARDREF
+
+
 def signature_of(handler: Any) -> Optional[inspect.Signature]:
     try:
-        return inspect.signature(handler)
+        return inspect.signature(handler, **_LAZILY)
     except (TypeError, ValueError):
         return None
 
@@ -35,7 +44,7 @@ def signature_of(handler: Any) -> Optional[inspect.Signature]:
 def takes_no_self(handler: Any) -> bool:
     function = getattr(handler, "__func__", None)
     return (inspect.ismethod(handler) and inspect.isfunction(function)
-            and not inspect.signature(function).parameters)
+            and not inspect.signature(function, **_LAZILY).parameters)
 
 
 def _first_line(handler: Any) -> Optional[str]:

@@ -14,7 +14,7 @@ class TapResult(unittest.TestResult):
 
     count = 0
     skipped_now = False
-    bad_now = ()
+    before = None  # how many failures and errors there were when the test began
 
     def report(self, test, bad, note=""):
         self.count += 1
@@ -40,7 +40,10 @@ class TapResult(unittest.TestResult):
 
     def stopTest(self, test):
         super().stopTest(test)
+        if self.before is None:  # Python 3.12.1 does not start the tests of a class that is skipped
+            return
         new = self.failures[self.before[0]:] + self.errors[self.before[1]:]
+        self.before = None
         if new or not self.skipped_now:
             self.report(test, tuple(trace for _, trace in new))
 

@@ -36,14 +36,17 @@ def python(source, files=None, **manifest):
 
 class Row:
     """own: a host for this row alone. levels: what else is right at a level, in words. crowded: its
-    box may go on with more processes than it had. memory: False where the host rightly holds more."""
+    box may go on with more processes than it had. memory: False where the host rightly holds more.
+    livez: ms that /livez may take more than the machine explains, at a level, where not 250."""
 
     def __init__(self, name, what, expected, plugin=None, beside=None, own=False, levels=None,
-                 crowded=False, memory=True, args=(), host_memory=None):
+                 crowded=False, memory=True, args=(), host_memory=None,
+                 livez=None):
         self.name, self.what, self.expected = name, what, expected
         self.plugin, self.beside = plugin, beside or {}
         self.own, self.levels, self.crowded, self.memory = own, levels or {}, crowded, memory
-        self.args, self.host_memory, self.run = args, host_memory, None
+        self.args, self.host_memory, self.livez = args, host_memory, livez or {}
+        self.run = None
 
     def plugins(self):
         mine = {self.name.lower(): self.plugin} if self.plugin else {}

@@ -14,25 +14,23 @@ import host as support
 from canaries import Canaries
 from host import NOBODY, Host, merged
 from row import DEFAULTS, FOLDER, Plugin
-from traces import Traces
+from traces import PROGRAMS, Traces
 
 SITUATIONS = {"root": "full", "user": "namespaces", "denied": "filtered"}
 OBJECTS = os.path.join(support.BUILD, "tests", "hostile", "plugins")
-PROGRAMS = "/tmp/programs"  # copies that everybody may write: only the box keeps a plugin from them
 SETTLE = 2 * support.SLOW  # seconds after a row in which everything of it must be gone
 SETTLE_MEMORY = 6 * support.SLOW  # the host gives memory back a second after it saw fit
 
 
 def copy_programs():
-    """forgesyte, its worker and its Python files, where writing to them would work."""
-    os.makedirs(PROGRAMS + "/libexec", exist_ok=True)
+    """forgesyte and its worker, where writing to them would work."""
+    os.makedirs(PROGRAMS, exist_ok=True)
     for source in (support.FORGESYTE, support.WORKER):
-        target = os.path.join(PROGRAMS, "libexec", os.path.basename(source))
+        target = os.path.join(PROGRAMS, os.path.basename(source))
         shutil.copy(source, target)
         os.chmod(target, 0o777)
-    os.chmod(PROGRAMS, 0o755)
-    os.chmod(PROGRAMS + "/libexec", 0o777)
-    support.FORGESYTE = os.path.join(PROGRAMS, "libexec", "forgesyte")
+    os.chmod(PROGRAMS, 0o777)
+    support.FORGESYTE = os.path.join(PROGRAMS, "forgesyte")
 
 
 class Stage:
@@ -84,8 +82,7 @@ class Stage:
 
     def launcher(self):
         """What becomes the host by exec: into its cgroup, and down to its user."""
-        enter = "".join(f"echo 0 > {folder}/cgroup.procs; " for folder in
-                        sorted(set(self.cgroup.folders.values())))
+        enter = "".join(f"echo 0 > {folder}/cgroup.procs; " for folder in self.joined(self.cgroup))
         command = ["sh", "-c", enter + 'exec "$@"', "sh"]
         if self.situation == "denied":
             command += ["/usr/bin/python3", os.path.join(FOLDER, "denied.py")]
@@ -93,8 +90,15 @@ class Stage:
             command += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
         return command
 
+    def joined(self, cgroup):
+        """The folders of a cgroup that a host is in. Only root can divide the processor by cgroups;
+        an ordinary user's host is where the machine puts it."""
+        return sorted({folder for controller, folder in cgroup.folders.items()
+                       if controller != "cpu" or self.situation == "root"
+                       or folder == cgroup.folders["memory"]})
+
     def start(self):
-        worker = os.path.join(PROGRAMS, "libexec", os.path.basename(support.WORKER))
+        worker = os.path.join(PROGRAMS, os.path.basename(support.WORKER))
         self.host = Host([self.plugin_dir], self.args, {"FORGESYTE_WORKER": worker},
                          launcher=self.launcher())
         self.host.wait_ready(patience=60 * support.SLOW)
@@ -115,7 +119,8 @@ class Stage:
     def start_watcher(self):
         """The peer in a cgroup like the host's, the watcher before everybody."""
         peers = self.cgroup.__class__({c: os.path.join(os.path.dirname(f), "peer") for c, f in
-                                       self.cgroup.folders.items()})
+                                       self.cgroup.folders.items()
+                                       if f in self.joined(self.cgroup)})
         peers.mkdir()
         script = os.path.join(FOLDER, "watcher.py")
         self.peer = subprocess.Popen([sys.executable, script, "--peer"], stdout=subprocess.PIPE,

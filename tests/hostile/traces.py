@@ -8,6 +8,7 @@ import os
 from host import command_line, start_time, stat_fields
 
 MEMORY_SLACK_KB = 1024
+PROGRAMS = "/tmp/programs/libexec"  # copies that everybody may write: only the box keeps a plugin out
 
 
 def processes():
@@ -35,6 +36,21 @@ def memory_kb(pid):
     return sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem"))
 
 
+def files():
+    """Everything in the scratch folders, and how the programs are; not what is the test's to change,
+    and not the canaries, which would sing."""
+    found = set()
+    for top in ("/tmp", "/var/tmp", "/dev/shm"):
+        for parent, folders, names in os.walk(top):
+            folders[:] = [name for name in folders if name not in ("canaries", "plugins", "flaky")
+                          and not os.path.ismount(os.path.join(parent, name))]
+            found |= {os.path.join(parent, name) for name in folders + names}
+    for name in os.listdir(PROGRAMS):
+        stat = os.stat(os.path.join(PROGRAMS, name))
+        found.add(f"{name}: inode {stat.st_ino}, {stat.st_size} bytes, changed {stat.st_mtime_ns}")
+    return found
+
+
 def mounts(pid):
     with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as f:
         return sorted(line.split(" ", 2)[2] for line in f)
@@ -59,6 +75,7 @@ class Traces:
         self.cgroups = [path for _, path in cgroup.below() if path.count("/") >= 1]
         self.controllers = len({c for c, path in cgroup.below() if path.count("/") >= 1})
         self.mounts = mounts(host.pid), mounts("self")
+        self.files = files()
         self.descriptors = len(os.listdir(f"/proc/{host.pid}/fd"))
         self.threads = len(os.listdir(f"/proc/{host.pid}/task"))
         self.memory_kb = memory_kb(host.pid)
@@ -81,6 +98,8 @@ class Traces:
                                  ("test", self.mounts[1], before.mounts[1])):
             if now != then:
                 words.append(f"mounts of the {which}: {sorted(set(now) ^ set(then))}")
+        if self.files != before.files:
+            words.append(f"files: {sorted(self.files ^ before.files)[:10]}")
         wanted = len(self.instances) * self.controllers
         if len(self.cgroups) > wanted:
             words.append(f"{len(self.cgroups)} cgroups of boxes, {wanted} wanted: "

@@ -1,5 +1,6 @@
 /* crash.c -- the rows C01 to C17 of docs/HOSTILE.md: ways to die in the middle of a call.
  * Threads: one.            Owns: nothing. */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "forgesyte/plugin.h"
+#include "forge.h"
 #include "hostile.h"
 
 HOSTILE_TOOL(null)
@@ -43,21 +44,19 @@ HOSTILE_TOOL(abort)
 
 HOSTILE_TOOL(double_free)
 {
-        char *volatile block = malloc(100), *volatile other = malloc(100);
+        char *volatile block = malloc(100);
 
         free(block);
-        free(other);
         free(block); /* glibc's message goes to stderr, then abort() */
         return 0;
 }
 
 HOSTILE_TOOL(smash)
 {
-        char *volatile block = malloc(100);
+        char *volatile block = malloc(2000), *volatile next = malloc(2000);
 
-        memset(block, 'x', 5000);
-        free(block);
-        free(malloc(3000));
+        memset(block, 'x', 2100);
+        free(next);
         return 0;
 }
 
@@ -112,18 +111,45 @@ HOSTILE_TOOL(raise)
         return 0; /* never */
 }
 
-/* A whole header of a RESULT and the beginning of its payload, then the end. The worker's own
- * numbers are not needed: nothing of it may be believed before it is complete. */
+/* The first half of a right answer, then the end. Nothing of it may be believed. */
 HOSTILE_TOOL(half_reply)
 {
-        static const unsigned char begun[40] = {0x46, 0x52, 0x47, 0x45, 1, 67};
+        unsigned char payload[200];
+        uint32_t n = forge_result("{\"good\":false,\"stolen\":\"half of it\"}", payload);
+        unsigned char header[FORGE_HEADER];
+        struct forge_frame f;
 
-        if (write(3, begun, forge_call_bool(call, "in_header", true) ? 11 : sizeof begun) < 0)
+        if (forge_learn(&f, FRAME_RESULT) != 0)
+                return -1;
+        f.len = n + 100;
+        forge_encode(&f, header);
+        if (forge_write(header, sizeof(header)) != 0 || forge_write(payload, n) != 0)
                 return -1;
         abort();
 }
 
-/* The n-th call, over all, of this worker; or what the input says. */
+/* throw 7, as a C++ compiler writes it; there is nobody to catch it. */
+HOSTILE_TOOL(throw_it)
+{
+        void *lib = dlopen("libstdc++.so.6", RTLD_NOW);
+        void *(*allocate)(size_t);
+        void (*throw_it)(void *, void *, void (*)(void *));
+        void *type_of_int;
+        int *seven;
+
+        if (!lib)
+                return forge_call_fail(call, "NoLibrary", "%s", dlerror());
+        *(void **)&allocate = dlsym(lib, "__cxa_allocate_exception");
+        *(void **)&throw_it = dlsym(lib, "__cxa_throw");
+        type_of_int = dlsym(lib, "_ZTIi");
+        if (!allocate || !throw_it || !type_of_int)
+                return forge_call_fail(call, "NoLibrary", "an odd libstdc++");
+        seven = allocate(sizeof(int));
+        *seven = 7;
+        throw_it(seven, type_of_int, NULL);
+        return 0; /* never */
+}
+
 HOSTILE_TOOL(sometimes)
 {
         int64_t n = forge_call_int(call, "n", 0);
@@ -156,6 +182,7 @@ static const struct forge_tool tools[] = {
     FORGE_TOOL("exit_thread", run_exit_thread),
     FORGE_TOOL("raise", run_raise),
     FORGE_TOOL("half_reply", run_half_reply),
+    FORGE_TOOL("throw", run_throw_it),
     FORGE_TOOL("sometimes", run_sometimes),
     FORGE_TOOL("poison", run_poison),
 };

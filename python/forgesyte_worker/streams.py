@@ -7,7 +7,11 @@ process that dies of a signal says in which Python line (faulthandler): its last
 """
 import faulthandler
 import logging
+import signal
 import sys
+
+# The host asks with it where a plugin hangs (instance_private.h has the same).
+WHERE_ARE_YOU = signal.SIGRTMAX - 1
 
 
 def set_up() -> None:
@@ -17,6 +21,9 @@ def set_up() -> None:
     if sys.stderr is None:
         return
     faulthandler.enable(all_threads=False)  # the runtime's own thread would push the plugin's out
+    # When the handler has written the stacks of all threads it gives the signal to the default one:
+    # the process ends, which the host takes for the end of the text where that does not say so.
+    faulthandler.register(WHERE_ARE_YOU, all_threads=True, chain=True)
     # For plugins that set up no logging of their own. No handler is added to the root logger, so
     # that their logging.basicConfig() still works.
     last = logging.StreamHandler(sys.stderr)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "host/instance_io.h"
@@ -39,7 +40,7 @@ const char *instance_stage(const struct instance *i)
 
 /* --- the end --- */
 
-static void stop_watching(struct instance *i)
+void instance_stop_watching(struct instance *i)
 {
         loop_unwatch(i->loop, &i->channel);
         loop_timer_unset(i->loop, &i->deadline);
@@ -54,7 +55,7 @@ void instance_declare_broken(struct instance *i, struct tool_outcome *o)
         struct tool_call *call = take_ptr(i->call);
 
         i->state = INSTANCE_DYING;
-        stop_watching(i);
+        instance_stop_watching(i);
         if (!i->broken) {
                 i->broken = true;
                 i->owner->broke(i, call, o);
@@ -73,9 +74,10 @@ void instance_collect_last_words(struct instance *i)
         plugin_log_flush(i->log, &i->err_part, PLUGIN_LOG_STDERR, now);
 }
 
-static struct verdict_circumstances circumstances(struct instance *i, struct str *tail)
+struct verdict_circumstances instance_circumstances(struct instance *i, struct str *tail)
 {
-        bool booting = i->state == INSTANCE_BOOTING;
+        bool booting = i->state == INSTANCE_BOOTING ||
+                       (i->state == INSTANCE_OVERDUE && i->request != WIRE_CALL);
         scoped(str) struct str all = {0};
 
         plugin_log_tail(i->log, i->log_from, STDERR_READ, &all);
@@ -84,7 +86,9 @@ static struct verdict_circumstances circumstances(struct instance *i, struct str
                                               .memory_bytes = i->memory_bytes,
                                               .timeout_seconds =
                                                   booting ? i->boot_seconds : i->timeout_seconds,
-                                              .tail = tail->data ? tail->data : ""};
+                                              .tail = tail->data ? tail->data : "",
+                                              .plugin_dir = i->plugin_dir,
+                                              .folder = i->folder};
 }
 
 bool instance_is_free(const struct instance *i)
@@ -108,17 +112,6 @@ void instance_break_rule(struct instance *i, enum plugin_error error, const char
         struct tool_outcome o = {0};
 
         tool_outcome_fail(&o, error, "%s (stage=%s)", words, instance_stage(i));
-        instance_break(i, &o);
-}
-
-static void on_deadline(void *ctx)
-{
-        struct instance *i = ctx;
-        struct tool_outcome o = {0};
-        scoped(str) struct str tail = {0};
-        struct verdict_circumstances c = circumstances(i, &tail);
-
-        verdict_of_timeout(&c, &o);
         instance_break(i, &o);
 }
 
@@ -151,11 +144,6 @@ void instance_set_grace(struct instance *i, int seconds)
         if (loop_timer_set(i->loop, &i->grace, clock_mono_ns() + seconds * NSEC_PER_SEC, on_grace,
                            i) < 0)
                 on_grace(i);
-}
-
-int instance_set_deadline(struct instance *i, int64_t deadline_ns)
-{
-        return loop_timer_set(i->loop, &i->deadline, deadline_ns, on_deadline, i);
 }
 
 /* --- the channel --- */
@@ -232,6 +220,8 @@ static void on_err(void *ctx, unused_param uint32_t events)
 
         if (!instance_io_drain_log(i, i->err.fd, &i->err_part, PLUGIN_LOG_STDERR, LOG_PER_TURN))
                 loop_unwatch(i->loop, &i->err);
+        if (i->state == INSTANCE_OVERDUE)
+                instance_overdue_heard(i);
 }
 
 /* --- memory and death --- */
@@ -244,7 +234,7 @@ static void check_memory(struct instance *i)
 
         if (i->state == INSTANCE_DYING || sandbox_check_memory(i->box) <= 0)
                 return;
-        c = circumstances(i, &tail);
+        c = instance_circumstances(i, &tail);
         verdict_of_memory(&c, &o);
         instance_break(i, &o);
 }
@@ -279,10 +269,12 @@ static void on_death(void *ctx, unused_param uint32_t events)
         if (sandbox_reap(i->box, &o) > 0)
                 return;
         instance_collect_last_words(i);
+        if (i->state == INSTANCE_OVERDUE) /* of what it was sent, or of anything else */
+                instance_time_out(i);
         if (!i->broken) {
                 scoped(tool_outcome) struct tool_outcome out = {0};
                 scoped(str) struct str tail = {0};
-                struct verdict_circumstances c = circumstances(i, &tail);
+                struct verdict_circumstances c = instance_circumstances(i, &tail);
 
                 if (i->state == INSTANCE_LEAVING && o.cause == OBITUARY_EXITED)
                         tool_outcome_fail(&out, PLUGIN_ERROR_CANCELLED, "ended");
@@ -405,6 +397,10 @@ static struct instance *instance_alloc(const struct instance_options *o)
         i->timeout_seconds = o->timeout_seconds;
         i->boot_seconds = o->boot_seconds;
         i->memory_bytes = o->memory_bytes;
+        if (o->plugin_dir) {
+                i->plugin_dir = strdup(o->plugin_dir);
+                i->folder = strdup(o->folder);
+        }
         wire_parser_init(&i->parser, o->generation, o->max_output);
         return i;
 }
@@ -439,7 +435,7 @@ void instance_free(struct instance *i)
 {
         if (!i)
                 return;
-        stop_watching(i);
+        instance_stop_watching(i);
         loop_unwatch(i->loop, &i->pidfd);
         loop_unwatch(i->loop, &i->out);
         loop_unwatch(i->loop, &i->err);
@@ -448,5 +444,7 @@ void instance_free(struct instance *i)
         wire_parser_done(&i->parser);
         instance_io_done(i);
         sandbox_free(i->box);
+        free(i->plugin_dir);
+        free(i->folder);
         free(i);
 }

@@ -17,7 +17,8 @@
 
 #define INSTANCE_CANCEL_GRACE_S   2
 #define INSTANCE_SHUTDOWN_GRACE_S 5
-#define INSTANCE_VERDICT_GRACE_S  1 /* end of file to death; an idle worker's half frame */
+#define INSTANCE_VERDICT_GRACE_S  1  /* end of file to death; an idle worker's half frame */
+#define INSTANCE_STACK_MS         50 /* from a Python plugin's deadline to its kill, at most */
 
 enum instance_state {
         INSTANCE_BOOTING, /* HELLO, then CHECK or LOAD, INIT, VALIDATE */
@@ -25,6 +26,7 @@ enum instance_state {
         INSTANCE_BUSY,       /* `call` is running */
         INSTANCE_CANCELLING, /* a call whose client has left */
         INSTANCE_LEAVING,    /* SHUTDOWN was sent */
+        INSTANCE_OVERDUE,    /* its deadline has passed: Python says where it is, and is killed */
         INSTANCE_DYING,      /* killed, or seen dead: waits for the last process */
 };
 
@@ -70,10 +72,12 @@ struct instance {
         double timeout_seconds;     /* of calls, for the sentence */
         double boot_seconds;        /* for everything up to instance_set_idle */
         uint64_t memory_bytes;
+        char *plugin_dir, *folder; /* of a Python plugin, as below; else NULL */
 
         struct loop *loop;
         struct plugin_log *log;
-        uint64_t log_from; /* its first line's number, at least */
+        uint64_t log_from;   /* its first line's number, at least */
+        uint64_t stack_from; /* when OVERDUE: the first line that may be of its stacks */
         struct plugin_log_writer out_part, err_part;
         struct sandbox *box;
         struct wire_parser parser;
@@ -100,6 +104,8 @@ struct instance_options {
         double timeout_seconds;
         uint64_t memory_bytes;
         double boot_seconds;
+        /* Of a Python plugin: its folder as the box sees it, and as the host does. Else NULL. */
+        const char *plugin_dir, *folder;
 };
 
 /* Spawns it in the box of `policy` and sends HELLO. 0; -errno; 1: the box would be too weak. */

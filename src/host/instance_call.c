@@ -128,6 +128,8 @@ void instance_cancel(struct instance *i, bool forget)
 {
         bool first = i->state == INSTANCE_BUSY;
 
+        if (i->state == INSTANCE_OVERDUE && forget)
+                i->call = NULL; /* its kill is a matter of milliseconds, and has its verdict */
         if (!first && i->state != INSTANCE_CANCELLING)
                 return;
         i->state = INSTANCE_CANCELLING;

@@ -25,7 +25,7 @@ static void on_error_frame(struct instance *i, const struct wire_frame *f)
                 instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
                 return;
         }
-        verdict_of_error(&m, instance_stage(i), &o);
+        verdict_of_error(&m, instance_stage(i), i->plugin_dir, &o);
         if (i->state == INSTANCE_BOOTING) {
                 sandbox_kill(i->box);
                 instance_collect_last_words(i);

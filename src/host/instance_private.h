@@ -1,11 +1,19 @@
-/* instance_private.h -- what the files of an instance share: instance.c (birth, deadlines, death),
- * instance_frames.c (what a worker says), instance_call.c (a call on its way to it).
+/* instance_private.h -- what the files of an instance share: instance.c (birth, death),
+ * instance_overdue.c (deadlines), instance_frames.c (what a worker says), instance_call.c (a call
+ * on its way there).
  * Knows: the instance.     May not know: lifecycle, registry, HTTP.
  * Threads: the loop's.     Owns: nothing. */
 #ifndef FORGESYTE_HOST_INSTANCE_PRIVATE_H
 #define FORGESYTE_HOST_INSTANCE_PRIVATE_H
 
+#include <signal.h>
+
 #include "host/instance.h"
+#include "host/instance_verdict.h"
+
+/* Where are you? streams.py has the same. A real-time one, of which a plugin that uses signals of
+ * its own takes the lowest first. */
+#define INSTANCE_STACK_SIGNAL (SIGRTMAX - 1)
 
 /* Feeds a worker's bytes until they are used up or the instance is dying. */
 void instance_frames_take(struct instance *i, const uint8_t *bytes, size_t n);
@@ -16,6 +24,13 @@ void instance_declare_broken(struct instance *i, struct tool_outcome *o);
 void instance_break_rule(struct instance *i, enum plugin_error error, const char *words);
 /* What its pipes still hold goes into the log. */
 void instance_collect_last_words(struct instance *i);
+/* Nothing of it is heard any more but its log and its death. */
+void instance_stop_watching(struct instance *i);
+/* What a verdict depends on; tail holds its stderr. */
+struct verdict_circumstances instance_circumstances(struct instance *i, struct str *tail);
+/* Of one that is OVERDUE: it ends now, with what it has said; it ends if it has said all. */
+void instance_time_out(struct instance *i);
+void instance_overdue_heard(struct instance *i);
 /* 0 or -ENOMEM: at deadline_ns (monotonic) it is killed for taking too long. */
 int instance_set_deadline(struct instance *i, int64_t deadline_ns) must_check;
 /* In so many seconds it is killed; what for depends on its state then. */

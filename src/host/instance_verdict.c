@@ -2,16 +2,19 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
 #include "host/last_words.h"
+#include "host/python_stack.h"
 #include "sandbox/memory_guard.h"
 #include "sandbox/timeout.h"
 
 #define TAIL_IN_WORDS 400
 #define TEXT_MAX      KIB(4)
 #define TRACEBACK_MAX KIB(16)
+#define STACK_IN_TAIL 2000
 /* A worker's exit when its end of the channel is of no use any more: docs/PROTOCOL.md, SHUTDOWN. */
 #define EXIT_CHANNEL_LOST 72
 
@@ -26,16 +29,54 @@ static void keep_tail(const struct verdict_circumstances *c, struct tool_outcome
                 o->stderr_tail = strdup(c->tail);
 }
 
+/* " It was in plugin.py line 12, in run: while True:" of what Python printed, or nothing. */
+static void add_place(struct str *to, const struct verdict_circumstances *c, const char *dump)
+{
+        struct python_place place;
+
+        if (c->plugin_dir && python_stack_place_of_dump(dump, c->plugin_dir, &place)) {
+                str_adds(to, " It was in ");
+                python_stack_add_place(to, &place, c->folder);
+        } else if (c->plugin_dir && python_stack_is_in_loop(dump)) {
+                str_adds(to, " It was in the event loop: an await did not end.");
+        }
+}
+
 /* With the last lines of stderr, where they fit behind the sentence. */
 static void fail_with_tail(struct tool_outcome *o, enum plugin_error error, const char *sentence,
                            const struct verdict_circumstances *c)
 {
-        scoped(str) struct str tail = {0};
+        scoped(str) struct str tail = {0}, place = {0};
 
+        add_place(&place, c, c->tail);
         last_words_add(&tail, c->tail, TAIL_IN_WORDS);
-        tool_outcome_fail(o, error, "%s%s%s", sentence, tail.len ? " Last stderr: " : "",
-                          tail.len ? tail.data : "");
+        if (place.len && tail.len)
+                str_addc(&place, '\n');
+        else if (tail.len)
+                str_addc(&place, ' ');
+        tool_outcome_fail(o, error, "%s%s%s%s", sentence, place.len ? place.data : "",
+                          tail.len ? "Last stderr: " : "", tail.len ? tail.data : "");
         keep_tail(c, o);
+}
+
+/* Where the time went, as far as Python has said. */
+static void tell_stack(const struct verdict_circumstances *c, struct tool_outcome *o)
+{
+        scoped(str) struct str words = {0}, stack = {0}, tail = {0};
+
+        python_stack_add(&stack, c->stack, TRACEBACK_MAX);
+        if (!stack.len || !o->words)
+                return;
+        str_adds(&words, o->words);
+        add_place(&words, c, c->stack);
+        python_stack_add(&tail, c->stack, STACK_IN_TAIL);
+        if (words.bad || stack.bad || tail.bad)
+                return;
+        free(o->words);
+        o->words = str_take(&words);
+        o->traceback = str_take(&stack);
+        free(o->stderr_tail);
+        o->stderr_tail = str_take(&tail);
 }
 
 void verdict_of_timeout(const struct verdict_circumstances *c, struct tool_outcome *o)
@@ -51,6 +92,8 @@ void verdict_of_timeout(const struct verdict_circumstances *c, struct tool_outco
                                   "load_timeout_seconds in manifest if needed.",
                                   c->timeout_seconds, c->stage);
         keep_tail(c, o);
+        if (c->stack)
+                tell_stack(c, o);
 }
 
 void verdict_of_memory(const struct verdict_circumstances *c, struct tool_outcome *o)
@@ -163,7 +206,20 @@ static bool is_type_name(const struct wire_str *s)
         return true;
 }
 
-void verdict_of_error(const struct wire_error *m, const char *stage, struct tool_outcome *o)
+/* " (plugin.py line 9, in go)": the traceback goes to the client, and this into the reason. */
+static void keep_place(const char *trace, const char *plugin_dir, struct tool_outcome *o)
+{
+        scoped(str) struct str text = {0};
+        struct python_place place;
+
+        if (!plugin_dir || !python_stack_place_of_traceback(trace, plugin_dir, &place))
+                return;
+        python_stack_add_place(&text, &place, NULL);
+        o->place = str_take(&text);
+}
+
+void verdict_of_error(const struct wire_error *m, const char *stage, const char *plugin_dir,
+                      struct tool_outcome *o)
 {
         scoped(str) struct str text = {0}, trace = {0};
         enum plugin_error error = error_of_stage(m->kind, stage);
@@ -172,6 +228,8 @@ void verdict_of_error(const struct wire_error *m, const char *stage, struct tool
         str_add_printable(&trace, m->traceback.p, m->traceback.len, TRACEBACK_MAX);
         tool_outcome_fail(o, error, "%s",
                           text.data && text.len ? text.data : "the plugin gave no reason");
+        if (trace.len > 0 && error == PLUGIN_ERROR_EXCEPTION)
+                keep_place(trace.data, plugin_dir, o);
         if (trace.len > 0)
                 o->traceback = str_take(&trace);
         /* Only a call's own error carries the plugin's name for it. */

@@ -13,13 +13,17 @@ struct verdict_circumstances {
         uint64_t memory_bytes;  /* the limit */
         double timeout_seconds; /* the limit that passed */
         const char *tail;       /* last stderr lines, "" when none */
+        const char *stack;      /* at a timeout: what Python printed of its threads, or NULL */
+        /* The folder of a Python plugin as its stacks name it, and as the host sees it; or NULL. */
+        const char *plugin_dir, *folder;
 };
 
 void verdict_of_death(const struct obituary *o, const struct verdict_circumstances *c,
                       struct tool_outcome *ret);
 void verdict_of_timeout(const struct verdict_circumstances *c, struct tool_outcome *ret);
 void verdict_of_memory(const struct verdict_circumstances *c, struct tool_outcome *ret);
-/* An ERROR frame of a worker that goes on. */
-void verdict_of_error(const struct wire_error *m, const char *stage, struct tool_outcome *ret);
+/* An ERROR frame of a worker that goes on. plugin_dir: as above. */
+void verdict_of_error(const struct wire_error *m, const char *stage, const char *plugin_dir,
+                      struct tool_outcome *ret);
 
 #endif

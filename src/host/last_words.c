@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "host/python_stack.h"
+
 #define DUMP    "Fatal Python error: "
 #define CURRENT "Current thread "
 
@@ -15,18 +17,6 @@ static const char *next_line(const char *line)
 static bool begins(const char *line, const char *with)
 {
         return !strncmp(line, with, strlen(with));
-}
-
-static bool has(const char *line, size_t n, const char *word)
-{
-        return memmem(line, n, word, strlen(word)) != NULL;
-}
-
-/* A line of a dump such as `  File "/x/forgesyte_worker/serve.py", line 58 in on_init`. */
-static bool is_ours(const char *line, size_t n)
-{
-        return begins(line, "  File \"") &&
-               (has(line, n, "/forgesyte_worker/") || begins(line, "  File \"<frozen "));
 }
 
 /* The last dump in the text; NULL: there is none. */
@@ -61,7 +51,7 @@ static void add_dump(struct str *to, const char *dump, size_t max)
                         skipping = true;
                 else if (begins(line, CURRENT))
                         skipping = false;
-                if (skipping || n == 0 || is_ours(line, n))
+                if (skipping || n == 0 || python_stack_is_ours(line, n))
                         continue;
                 if (to->len - start + n + 1 > max)
                         return;

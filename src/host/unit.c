@@ -261,18 +261,33 @@ void unit_fail_stranded(struct unit *u)
                 unit_fail_queued(u, "it failed");
 }
 
+/* The words, and of an exception its class in front of them and its place behind them. */
+static void reason_of(const struct tool_outcome *o, struct str *to)
+{
+        size_t n = strlen(o->type);
+
+        if (o->error == PLUGIN_ERROR_EXCEPTION && n && o->words &&
+            (strncmp(o->words, o->type, n) != 0 || o->words[n] != ':'))
+                str_addf(to, "%s: ", o->type);
+        str_adds(to, o->words ? o->words : plugin_error_name(o->error));
+        if (o->place && o->words && !strstr(o->words, o->place))
+                str_addf(to, " (%s)", o->place);
+}
+
 /* The current generation is over; unit_fail_stranded follows. */
 void unit_fail(struct unit *u, const struct tool_outcome *o)
 {
+        scoped(str) struct str reason = {0};
         unsigned actions = 0;
 
+        reason_of(o, &reason);
         u->usable = false;
         u->missing = 0;
         loop_timer_unset(u->s->o.loop, &u->respawn_timer);
         /* Refused only when the entry is gone: then there is nobody to tell. */
         if (plugin_registry_step(u->s->registry, u->name, LIFECYCLE_EVENT_BROKE,
-                                 o->words ? o->words : plugin_error_name(o->error), clock_mono_ns(),
-                                 &actions) != 0)
+                                 reason.data ? reason.data : plugin_error_name(o->error),
+                                 clock_mono_ns(), &actions) != 0)
                 return;
         unit_announce(u);
         if (actions & LIFECYCLE_DO_STOP_WORKERS)

@@ -133,9 +133,12 @@ int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err
                                      .timeout_seconds = limits->timeout_seconds,
                                      .memory_bytes = limits->memory_bytes,
                                      .boot_seconds =
-                                         probe ? PROBE_SECONDS : limits->load_timeout_seconds};
+                                         probe ? PROBE_SECONDS : limits->load_timeout_seconds,
+                                     .folder = u->dir};
         int r;
 
+        if (!probe && u->release->manifest->runtime == PLUGIN_RUNTIME_PYTHON)
+                o.plugin_dir = unit_box_dir(u);
         sandbox_policy_init(&policy);
         policy.may_fork = probe; /* nvidia-smi, and the interpreter that knows its packages */
         r = fill_policy(u, &policy);

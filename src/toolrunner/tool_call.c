@@ -58,6 +58,7 @@ void tool_outcome_done(struct tool_outcome *o)
 {
         free(o->words);
         free(o->traceback);
+        free(o->place);
         free(o->result);
         free(o->stderr_tail);
         *o = (struct tool_outcome){0};

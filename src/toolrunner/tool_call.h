@@ -45,6 +45,7 @@ struct tool_outcome {
         enum plugin_error error;
         char type[65];
         char *words, *traceback;
+        char *place; /* of an exception, in the plugin's own code; NULL: unknown */
         char *result;
         size_t result_size;
         double ms; /* of execution; <0: it was never handed to a worker */

@@ -186,6 +186,71 @@ static void test_a_timeout_names_the_limit_that_passed(void **state)
         tool_outcome_done(&o);
 }
 
+static void test_a_timeout_of_a_python_plugin_says_where_it_was(void **state)
+{
+        struct verdict_circumstances c = at("call", TAIL);
+        struct tool_outcome o = {0};
+
+        (void)state;
+        c.plugin_dir = "/plugin";
+        c.stack = "Current thread 0x2 (most recent call first):\n"
+                  "  File \"/usr/lib/queue.py\", line 180 in get\n"
+                  "  File \"/plugin/plugin.py\", line 12 in run\n"
+                  "  File \"/x/forgesyte_worker/__main__.py\", line 26 in <module>";
+        verdict_of_timeout(&c, &o);
+        assert_string_equal(o.words, "Plugin execution timed out after 2.5s. Increase timeout in "
+                                     "manifest if needed. It was in plugin.py line 12, in run");
+        assert_string_equal(o.traceback, "Main thread (most recent call first):\n"
+                                         "  File \"/usr/lib/queue.py\", line 180 in get\n"
+                                         "  File \"/plugin/plugin.py\", line 12 in run");
+        assert_string_equal(o.stderr_tail, o.traceback);
+        tool_outcome_done(&o);
+        c.stack = "it printed, and told nothing";
+        verdict_of_timeout(&c, &o);
+        assert_string_equal(o.words, "Plugin execution timed out after 2.5s. Increase timeout in "
+                                     "manifest if needed.");
+        assert_null(o.traceback);
+        assert_string_equal(o.stderr_tail, TAIL);
+        tool_outcome_done(&o);
+}
+
+static void test_a_crash_of_a_python_plugin_says_where_it_was(void **state)
+{
+        struct verdict_circumstances c =
+            at("call", "Fatal Python error: Segmentation fault\n"
+                       "Stack (most recent call first):\n"
+                       "  File \"/usr/lib/ctypes/__init__.py\", line 519 in string_at\n"
+                       "  File \"/plugin/plugin.py\", line 10 in go");
+        struct obituary d = {.cause = OBITUARY_SIGNAL, .signal = SIGSEGV};
+        struct tool_outcome o = {0};
+
+        (void)state;
+        c.plugin_dir = "/plugin";
+        verdict_of_death(&d, &c, &o);
+        assert_ptr_equal(strstr(o.words, "Plugin crashed: died by signal 11 (SIGSEGV) "
+                                         "(stage=call). It was in plugin.py line 10, in go\n"
+                                         "Last stderr: Fatal Python error: "),
+                         o.words);
+        tool_outcome_done(&o);
+}
+
+static void test_an_exception_keeps_its_place_for_the_reason(void **state)
+{
+        struct wire_error m = {
+            WIRE_ERROR_EXCEPTION, wire_str_of("ValueError"), wire_str_of("words"),
+            wire_str_of("Traceback\n  File \"/plugin/plugin.py\", line 9, in go\n    x\n")};
+        struct tool_outcome o = {0};
+
+        (void)state;
+        verdict_of_error(&m, "call", "/plugin", &o);
+        assert_string_equal(o.words, "words");
+        assert_string_equal(o.place, "plugin.py line 9, in go");
+        tool_outcome_done(&o);
+        verdict_of_error(&m, "call", NULL, &o); /* a native one says what it likes */
+        assert_null(o.place);
+        tool_outcome_done(&o);
+}
+
 static void expect_short(const char *tail, const char *expected)
 {
         struct verdict_circumstances c = at("call", tail);
@@ -284,7 +349,7 @@ static void test_each_error_frame_has_its_error_by_stage(void **state)
                                        wire_str_of("words"), wire_str_of("")};
                 struct tool_outcome o = {0};
 
-                verdict_of_error(&m, errors[i].stage, &o);
+                verdict_of_error(&m, errors[i].stage, NULL, &o);
                 assert_int_equal(o.error, errors[i].error);
                 assert_string_equal(o.type, errors[i].type);
                 assert_string_equal(o.words, "words");
@@ -316,7 +381,7 @@ static void test_a_type_is_a_name_or_nothing(void **state)
                                        wire_str_of(""), wire_str_of("Traceback\n  x")};
                 struct tool_outcome o = {0};
 
-                verdict_of_error(&m, "call", &o);
+                verdict_of_error(&m, "call", NULL, &o);
                 assert_string_equal(o.type, types[i].taken ? types[i].type : "");
                 assert_string_equal(o.words, "the plugin gave no reason");
                 assert_string_equal(o.traceback, "Traceback\n  x");
@@ -331,12 +396,12 @@ static void test_a_declared_error_does_not_pass_for_one_of_the_hosts(void **stat
         struct tool_outcome o = {0};
 
         (void)state;
-        verdict_of_error(&m, "call", &o);
+        verdict_of_error(&m, "call", NULL, &o);
         assert_int_equal(o.error, PLUGIN_ERROR_DECLARED);
         assert_string_equal(o.type, "");
         tool_outcome_done(&o);
         m.kind = WIRE_ERROR_EXCEPTION; /* Python has one of that name */
-        verdict_of_error(&m, "call", &o);
+        verdict_of_error(&m, "call", NULL, &o);
         assert_string_equal(o.type, "TimeoutError");
         tool_outcome_done(&o);
 }
@@ -352,7 +417,7 @@ static void test_a_plugins_words_are_bounded_and_printable(void **state)
         while (text.len < KIB(60))
                 str_adds(&text, "words ");
         m.text = m.traceback = (struct wire_str){text.data, (uint32_t)text.len};
-        verdict_of_error(&m, "call", &o);
+        verdict_of_error(&m, "call", NULL, &o);
         assert_true(strlen(o.words) <= KIB(4));
         assert_true(strlen(o.traceback) <= KIB(16));
         assert_null(strchr(o.words, '\x1b'));
@@ -365,6 +430,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_each_death_has_its_error_words_and_signal),
             cmocka_unit_test(test_a_timeout_names_the_limit_that_passed),
+            cmocka_unit_test(test_a_timeout_of_a_python_plugin_says_where_it_was),
+            cmocka_unit_test(test_a_crash_of_a_python_plugin_says_where_it_was),
+            cmocka_unit_test(test_an_exception_keeps_its_place_for_the_reason),
             cmocka_unit_test(test_a_long_tail_is_cut_at_a_line_or_a_character),
             cmocka_unit_test(test_of_a_python_crash_the_innermost_calls_are_told),
             cmocka_unit_test(test_each_error_frame_has_its_error_by_stage),

@@ -7,6 +7,10 @@ from host import SLOW, HostCase, merged
 PYTHON = "/usr/bin/python3"
 TIMEOUT = 2 * SLOW  # of plugins that are meant to reach it
 
+# Whose words name the fault themselves: its reason has no class in front.
+HOSTS_OWN = ("PluginCrashed", "TimeoutError", "MemoryLimitExceeded", "ProtocolError",
+             "ResourceLimitExceeded", "SandboxViolation")
+
 FUNCTIONS = """
 
 import types as _types
@@ -80,10 +84,18 @@ class PythonCase(HostCase):
         self.assertEqual((health["state"], health["error_count"]), (state, 1), health)
         if state == "FAILED":
             self.assertEqual(health["last_failure"]["error_type"], error_type)
-            self.assertEqual(health["reason"], answer.error[:1023])
+            self.assert_reason(health["reason"], answer)
         self.assertEqual(self.host.run("well", "echo", {"a": 1}).result, {"a": 1})
         self.assert_readable(answer.error)
         return health
+
+    def assert_reason(self, reason, answer):
+        """The words; of an exception behind its class, and before its place where that is known."""
+        words = answer.error
+        if answer.error_type not in HOSTS_OWN:
+            words = f"{answer.error_type}: {words}"
+        self.assertEqual(reason[:len(words)], words[:1023])
+        self.assertRegex(reason[len(words):], r"\A( \([^\s]+ line \d+(, in [^\n]+)?\))?\Z")
 
     def has_cgroup(self, name="p"):
         """Is memory limited by a cgroup? Otherwise Python itself is refused it: a MemoryError."""

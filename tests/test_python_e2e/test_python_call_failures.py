@@ -171,49 +171,104 @@ class Deaths(PythonCase):
 
 
 class Hangs(PythonCase):
-    def assert_times_out(self, text):
-        self.start(text, limits={"timeout_seconds": TIMEOUT})
+    SENTENCE = (f"Plugin execution timed out after {TIMEOUT:g}s. Increase timeout in manifest if"
+                " needed.")
+
+    def assert_times_out(self, text, *place, **manifest):
+        """place: its line and the source there; none: nobody can tell. The answer."""
+        self.start(text, limits={"timeout_seconds": TIMEOUT}, **manifest)
         answer = self.host.run("p", "broken")
-        self.assert_broke(answer, "TimeoutError",
-                          f"Plugin execution timed out after {TIMEOUT:g}s. Increase timeout in "
-                          "manifest if needed.", status=504)
+        words = self.SENTENCE
+        if place:
+            line, source = place
+            words += f" It was in plugin.py line {line}, in broken: {source}"
+            self.assertIn(f'plugin.py", line {line} in broken', answer.json["traceback"])
+            self.assertIn(f'plugin.py", line {line} in broken', self.log())
+            self.assert_readable(answer.json["traceback"])
+        self.assert_broke(answer, "TimeoutError", status=504)
+        self.assertEqual(answer.error, words)
         self.assertLess(answer.ms, (TIMEOUT + 1 * SLOW) * 1000)
+        return answer
 
     def test_an_endless_loop_is_a_timeout(self):
-        self.assert_times_out("def broken():\n    while True:\n        pass\n")
+        self.assert_times_out("def broken():\n    while True: pass\n", 2, "while True: pass")
 
     def test_an_endless_loop_in_c_that_never_lets_go_is_a_timeout(self):
-        self.assert_times_out("def broken():\n    return sum(range(10 ** 18))\n")
+        self.assert_times_out("def broken():\n    return sum(range(10 ** 18))\n",
+                              2, "return sum(range(10 ** 18))")
 
     def test_a_catastrophic_pattern_is_a_timeout(self):
         self.assert_times_out("import re\n\n\ndef broken():\n"
-                              "    return bool(re.match('(a+)+$', 'a' * 60 + 'b'))\n")
+                              "    return bool(re.match('(a+)+$', 'a' * 60 + 'b'))\n",
+                              5, "return bool(re.match('(a+)+$', 'a' * 60 + 'b'))")
 
     def test_a_sleep_in_c_that_holds_the_interpreter_lock_is_a_timeout(self):
         self.assert_times_out("import ctypes\n\n\ndef broken():\n"
-                              "    ctypes.PyDLL(None).sleep(1000)\n")
+                              "    ctypes.PyDLL(None).sleep(1000)\n",
+                              5, "ctypes.PyDLL(None).sleep(1000)")
 
     def test_a_loop_that_catches_everything_is_a_timeout(self):
         self.assert_times_out("import time\n\n\ndef broken():\n    while True:\n        try:\n"
                               "            time.sleep(1000)\n        except BaseException:\n"
-                              "            pass\n")
+                              "            pass\n", 7, "time.sleep(1000)")
 
-    def test_blocked_signals_do_not_help(self):
+    def test_signals_that_a_tool_blocks_do_not_help(self):
         self.assert_times_out("import signal, time\n\n\ndef broken():\n    signal.pthread_sigmask("
-                              "signal.SIG_BLOCK, signal.valid_signals())\n    time.sleep(1000)\n")
+                              "signal.SIG_BLOCK, signal.valid_signals())\n    time.sleep(1000)\n",
+                              6, "time.sleep(1000)")
+
+    def test_a_plugin_that_ignores_every_signal_gets_the_plain_sentence(self):
+        answer = self.assert_times_out(
+            "import signal, time\n\n\ndef broken():\n    for n in signal.valid_signals():\n"
+            "        try:\n            signal.signal(n, signal.SIG_IGN)\n"
+            "        except (OSError, ValueError):\n            pass\n    time.sleep(1000)\n")
+        self.assertNotIn("traceback", answer.json)
+
+    def test_without_stderr_there_is_the_plain_sentence(self):
+        self.assert_times_out("import os, time\n\n\ndef broken():\n    os.close(2)\n"
+                              "    time.sleep(1000)\n")
+
+    def test_a_talker_is_told_all_the_same(self):
+        """Its stderr is full of its own words when it is asked."""
+        answer = self.assert_times_out("import os\n\n\ndef broken():\n    while True: os.write(2,"
+                                       " b'still here\\n')\n",
+                                       5, "while True: os.write(2, b'still here\\n')")
+        self.assertNotIn("still here\n", answer.json["traceback"])
+
+    def test_a_deep_stack_is_told_from_its_innermost_frame(self):
+        self.assert_times_out("import time\n\n\ndef broken(n=300):\n    if n == 0:\n"
+                              "        time.sleep(1000)\n    return broken(n - 1)\n",
+                              6, "time.sleep(1000)")
+
+    def test_the_tools_thread_comes_first_and_others_follow(self):
+        answer = self.assert_times_out(
+            "import threading, time\n\n\ndef poll():\n    time.sleep(1000)\n\n\n"
+            "def broken():\n    for n in range(3):\n"
+            "        threading.Thread(target=poll, daemon=True).start()\n    time.sleep(1000)\n",
+            11, "time.sleep(1000)")
+        trace = answer.json["traceback"]
+        self.assertTrue(trace.startswith("Main thread (most recent call first):\n"), trace)
+        self.assertEqual(trace.count('plugin.py", line 5 in poll'), 3)
 
     def test_a_deadlock_with_itself_is_a_timeout(self):
         self.assert_times_out("import threading\n\n\ndef broken():\n"
                               "    lock = threading.Lock()\n    lock.acquire()\n"
-                              "    lock.acquire()\n")
+                              "    lock.acquire()\n", 7, "lock.acquire()")
 
     def test_reading_stdin_is_no_hang(self):
         self.start("def broken():\n    return input()\n")
         self.assert_broke(self.host.run("p", "broken"), "EOFError")
 
     def test_an_async_tool_that_never_ends_is_a_timeout(self):
+        self.SENTENCE += " It was in the event loop: an await did not end."
         self.assert_times_out("import asyncio\n\n\nasync def broken():\n"
                               "    await asyncio.Event().wait()\n")
+
+    def test_on_error_keep_keeps_the_plugin_after_a_hang(self):
+        self.start("def broken():\n    while True: pass\n\n\ndef well():\n    return 1\n",
+                   limits={"timeout_seconds": TIMEOUT}, on_error="keep")
+        self.assert_error(self.host.run("p", "broken"), 504, "TimeoutError", "line 2, in broken")
+        self.assertEqual(self.host.run("p", "well").result, 1)
 
 
 class Kept(PythonCase):

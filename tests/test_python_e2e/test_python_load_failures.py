@@ -4,6 +4,8 @@ import unittest
 
 from python_case import TIMEOUT, PythonCase
 
+LOAD_TIMEOUT = 2 * TIMEOUT  # Python has begun long before
+
 GOOD = """
 from app.plugins.base import BasePlugin
 
@@ -98,8 +100,9 @@ class Import(PythonCase):
 
     def test_an_endless_loop_meets_the_load_deadline(self):
         health = self.load(at_import("while True: pass"),
-                           limits={"load_timeout_seconds": TIMEOUT})
-        self.assert_failed_to_load(health, "TimeoutError", "stage=load")
+                           limits={"load_timeout_seconds": LOAD_TIMEOUT})
+        self.assert_failed_to_load(health, "TimeoutError", "stage=load",
+                                   "It was in plugin.py line 2: while True: pass")
 
     def test_too_much_memory_is_a_memory_kill(self):
         health = self.load(at_import("x = bytearray(b'x') * (600 << 20)"))
@@ -172,8 +175,10 @@ class Init(PythonCase):
 
     def test_a_constructor_that_hangs_meets_the_load_deadline(self):
         health = self.load(at("on_load", "time.sleep(100)"),
-                           limits={"load_timeout_seconds": TIMEOUT})
-        self.assert_failed_to_load(health, "TimeoutError", "stage=init")
+                           limits={"load_timeout_seconds": LOAD_TIMEOUT})
+        self.assert_failed_to_load(health, "TimeoutError", "stage=init",
+                                   ", in on_load: time.sleep(100)")
+        self.assertIn("in on_load", health["last_failure"]["stderr_tail"])
 
     def test_a_tool_in_the_manifest_that_the_plugin_lacks_is_named(self):
         health = self.load(GOOD, tools=[{"name": "greet"}, {"name": "shout"}])
@@ -216,8 +221,9 @@ class Validate(PythonCase):
 
     def test_a_hang_meets_the_load_deadline(self):
         health = self.load(at("validate", "while True: pass"),
-                           limits={"load_timeout_seconds": TIMEOUT})
-        self.assert_failed_to_load(health, "TimeoutError", "stage=validate")
+                           limits={"load_timeout_seconds": LOAD_TIMEOUT})
+        self.assert_failed_to_load(health, "TimeoutError", "stage=validate",
+                                   ", in validate: while True: pass")
 
 
 class Mended(PythonCase):

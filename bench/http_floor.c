@@ -99,7 +99,11 @@ int main(int argc, char **argv)
 {
         struct floor f = {.later = argc > 2 && strcmp(argv[2], "later") == 0};
         struct http_handler handler = {&f, on_head, on_request, on_gone, on_refusal};
-        struct http_options options = {argc > 1 ? argv[1] : "127.0.0.1:0", MIB(64), 512, 60, 10};
+        struct http_options options = {.listen = argc > 1 ? argv[1] : "127.0.0.1:0",
+                                       .body_max = MIB(64),
+                                       .connections_max = 512,
+                                       .idle_seconds = 60,
+                                       .request_seconds = 10};
         struct http_server *s = NULL;
         struct err e = {0};
         char address[64];

@@ -222,6 +222,7 @@ static void no_route(struct http_exchange *x, const char *allow)
 
 static int on_head(void *ctx, struct http_exchange *x)
 {
+        const struct route *r;
         struct api_path path;
         char allow[64];
 
@@ -229,24 +230,24 @@ static int on_head(void *ctx, struct http_exchange *x)
                 return 1;
         if (!cut_path(http_exchange_path(x), &path))
                 path.n = 0;
-        if (path.n > 0 && find_route(http_exchange_method(x), &path, allow, sizeof allow))
-                return 0;
-        no_route(x, path.n > 0 ? allow : "");
-        return 1;
+        r = path.n > 0 ? find_route(http_exchange_method(x), &path, allow, sizeof allow) : NULL;
+        if (!r) {
+                no_route(x, path.n > 0 ? allow : "");
+                return 1;
+        }
+        http_exchange_set_data(x, (void *)(uintptr_t)r);
+        return 0;
 }
 
 static void on_request(void *ctx, struct http_exchange *x)
 {
+        const struct route *r = http_exchange_data(x);
         struct api_path path;
-        const struct route *r = NULL;
-        char allow[64] = "";
 
-        if (cut_path(http_exchange_path(x), &path))
-                r = find_route(http_exchange_method(x), &path, allow, sizeof allow);
-        if (r)
-                r->fn(ctx, x, &path);
-        else
-                no_route(x, allow);
+        /* From here on it is the request that the route makes, if it makes one. */
+        http_exchange_set_data(x, NULL);
+        (void)cut_path(http_exchange_path(x), &path); /* it could be, when the route was found */
+        r->fn(ctx, x, &path);
 }
 
 static void on_gone(unused_param void *ctx, struct http_exchange *x)
@@ -264,16 +265,26 @@ static void on_gone(unused_param void *ctx, struct http_exchange *x)
         free(r);
 }
 
+/* What the server refuses by itself, under the API's names. */
+static enum plugin_error error_of(unsigned status)
+{
+        static const enum plugin_error refusals[] = {
+            PLUGIN_ERROR_REQUEST_TIMEOUT,      PLUGIN_ERROR_PAYLOAD_TOO_LARGE,
+            PLUGIN_ERROR_URI_TOO_LONG,         PLUGIN_ERROR_UNSUPPORTED_MEDIA_TYPE,
+            PLUGIN_ERROR_EXPECTATION_FAILED,   PLUGIN_ERROR_HEADERS_TOO_LARGE,
+            PLUGIN_ERROR_NOT_IMPLEMENTED,      PLUGIN_ERROR_SERVER_BUSY,
+            PLUGIN_ERROR_VERSION_NOT_SUPPORTED};
+
+        for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+                if (plugin_error_status(refusals[i]) == status)
+                        return refusals[i];
+        return status >= 500 ? PLUGIN_ERROR_INTERNAL : PLUGIN_ERROR_BAD_REQUEST;
+}
+
 static char *on_refusal(unused_param void *ctx, unsigned status, const char *words,
                         size_t *ret_size)
 {
-        enum plugin_error error = status == 413   ? PLUGIN_ERROR_PAYLOAD_TOO_LARGE
-                                  : status == 415 ? PLUGIN_ERROR_UNSUPPORTED_MEDIA_TYPE
-                                  : status == 408 ? PLUGIN_ERROR_REQUEST_TIMEOUT
-                                  : status >= 500 ? PLUGIN_ERROR_INTERNAL
-                                                  : PLUGIN_ERROR_BAD_REQUEST;
-
-        return plugin_error_envelope(error, NULL, words, NULL, ret_size);
+        return plugin_error_envelope(error_of(status), NULL, words, NULL, ret_size);
 }
 
 void api_handler(struct api *a, struct http_handler *ret)

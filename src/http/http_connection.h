@@ -1,93 +1,126 @@
 /* http_connection.h -- what the server's own files share: server, connection, exchange.
  * Nobody outside src/http includes this.
  *
- *   http_server.c   the loop: readiness, accepting, deadlines     http_head.c    smuggling checks
- *   http_exchange.c a request coming in, libmicrohttpd's callbacks http_reply.c  answers, streams
- *   http_linger.c   closing so that the last answer is not lost
+ *   http_server.c      the loop: readiness, the ready list, deadlines
+ *   http_accept.c      who gets in: caps, the reserve, running out of descriptors
+ *   http_connection.c  one client: bytes in, bytes out, from one request to the next
+ *   http_exchange.c    one request: its head, its body, what the owner reads of it
+ *   http_reply.c       answers, refusals, streams
+ *   http_linger.c      closing so that the last answer is not lost
  *
+ * Pure, and fuzzed: http_head, http_chunks, http_target, http_guard.
  * Threads: the loop's only.     Owns: nothing of its own; see each struct. */
 #ifndef FORGESYTE_HTTP_HTTP_CONNECTION_H
 #define FORGESYTE_HTTP_HTTP_CONNECTION_H
 
-#include <microhttpd.h>
+#include <netinet/in.h>
+#include <sys/queue.h>
 
+#include "base/str.h"
+#include "http/http_chunks.h"
+#include "http/http_head.h"
 #include "http/http_listen.h"
 #include "http/http_server.h"
 #include "http/http_target.h"
 
-#define HTTP_POOL_SIZE   KIB(48) /* libmicrohttpd's memory for one connection */
-#define HTTP_HEAD_MAX    KIB(32)
-#define HTTP_HEADERS_MAX 100
+#define HTTP_IN_FIRST KIB(4) /* room for what comes in; kept between requests */
+#define HTTP_IN_MAX   (HTTP_HEAD_MAX + KIB(4))
+#define HTTP_IN_CHUNK KIB(64) /* the same while chunks come */
 #define HTTP_DRAIN_MAX                                                                             \
         KIB(64) /* a refused body up to this is read so that the connection lives                  \
                  */
 #define HTTP_LINGERS_MAX    64
 #define HTTP_LINGER_SECONDS 3
-#define HTTP_SEND_RATE_MIN  KIB(4) /* bytes per second a reader must manage on average */
-#define HTTP_LOOK_NS        (50 * NSEC_PER_MSEC) /* between looks at a body on its way */
+#define HTTP_RESERVE        8 /* connections, and descriptors, kept for http_options.reserved_for */
 #define HTTP_NEVER          INT64_MAX
 
-/* What an event of our epoll set points to: the first member of whatever it is. */
-enum http_watch { HTTP_WATCH_LISTEN, HTTP_WATCH_MHD, HTTP_WATCH_CLIENT, HTTP_WATCH_LINGER };
+#define HTTP_TOO_LARGE "the request's body is larger than this server takes"
 
-/* What a deadline that passes means. */
+/* What must move in each window, or the connection is cut: a body on its way in, an answer on its
+ * way out. */
+#define HTTP_WINDOW_NS     (10 * NSEC_PER_SEC)
+#define HTTP_BODY_RATE_MIN KIB(1) /* bytes per second */
+#define HTTP_SEND_RATE_MIN KIB(4)
+#define HTTP_BODY_RATE_GOOD                                                                        \
+        KIB(256) /* a body's whole time is request_seconds and its size by this */
+/* What is held for one exchange without asking the budget. */
+#define HTTP_HELD_FREE KIB(64)
+
+/* What an event of our epoll set points to: the first member of whatever it is. */
+enum http_watch { HTTP_WATCH_LISTEN, HTTP_WATCH_CLIENT, HTTP_WATCH_LINGER };
+
+/* What a connection is at, and what a deadline that passes means. */
 enum http_phase {
-        HTTP_PHASE_IDLE, /* between requests: close without words */
-        HTTP_PHASE_READ, /* head or body on its way: 408 */
-        HTTP_PHASE_CALL, /* the owner has it: no deadline of ours */
-        HTTP_PHASE_SEND, /* the answer on its way: close */
+        HTTP_PHASE_IDLE,   /* between requests: close without words */
+        HTTP_PHASE_HEAD,   /* a head on its way: 408 */
+        HTTP_PHASE_BODY,   /* its body on its way: 408 */
+        HTTP_PHASE_CALL,   /* the owner has it: no deadline of ours */
+        HTTP_PHASE_SEND,   /* a plain answer on its way: close */
+        HTTP_PHASE_STREAM, /* a stream is open: close when its reader stands still */
+        HTTP_PHASE_SKIP,   /* the rest of a refused body on its way: close */
 };
 
 struct http_conn {
         enum http_watch watch;
         enum http_phase phase;
         struct http_server *server;
-        struct MHD_Connection *mhd;
         struct http_exchange *x; /* the one under way, or NULL */
-        struct http_conn *prev, *next;
-        int fd; /* libmicrohttpd's to close */
-        int64_t deadline_ns, probe_ns;
-        bool watched;     /* in our epoll set, for hang-ups */
+        TAILQ_ENTRY(http_conn) link, ready_link;
+        int fd;
+        int64_t since_ns;    /* of the phase, or of the request */
+        int64_t deadline_ns; /* when to look at it next */
+        int64_t limit_ns;    /* the end of a phase that is looked at by windows */
+        size_t moved;        /* bytes of body or answer since the window began */
+        int64_t probe_ns;
+        bool ready;       /* in the ready list: http_conn_pump is due */
+        bool readable;    /* the socket may hold bytes, or the end */
         bool half_closed; /* the client has sent FIN */
+        bool ended;       /* and all before it was read */
         bool lost;        /* reset: nobody is there */
-        bool dead;        /* we gave it up; libmicrohttpd will close it */
+        bool dead;        /* we gave it up; the next turn frees it */
         bool lingers;     /* closes with unread bytes: give the client time to read our answer */
-        unsigned strikes; /* looks at a body that waits unread */
-        size_t looked_at; /* what had been read of it then */
-        bool timed;       /* has a stall time-out of libmicrohttpd's own */
-        char peer[HTTP_ADDRESS_SIZE];
-};
+        bool reserved;    /* one of the reserve: answers what the reserve is for, once */
+        bool close_after; /* no request follows the one under way */
 
-struct http_stream {
-        char *buf;
-        size_t len, off, cap, max;
-        bool open, ended, cut;
+        char *in; /* what was read and is not used yet: in[in_off..in_len) */
+        size_t in_off, in_len, in_cap;
+        struct http_head head;
+        uint64_t body_left; /* announced and not taken; HTTP_LENGTH_UNKNOWN: chunks say */
+        struct http_chunks chunks;
+
+        struct str out; /* heads and streams on their way out: from out_off */
+        size_t out_off;
+        char *answer; /* then a plain answer's body */
+        size_t answer_size, answer_off;
+
+        uint64_t address; /* whom the cap per address counts it to; 0: nobody */
+        union {
+                struct sockaddr any;
+                struct sockaddr_in v4;
+                struct sockaddr_in6 v6;
+        } from;
+        char peer[HTTP_ADDRESS_SIZE];
 };
 
 struct http_exchange {
         struct http_conn *conn;
-        const char *method;
         struct http_target target;
         char *body;
-        size_t body_len, body_cap, body_expected; /* SIZE_MAX: chunked */
-        size_t body_seen;                         /* taken or thrown away */
-        bool head_checked;                        /* libmicrohttpd's first call is over */
-        bool has_body;
-        bool expects_continue;
-        bool version_11;
-        bool asked;     /* handler->head was called */
-        bool called;    /* handler->request was called */
-        bool answered;  /* a plain reply was given */
-        bool told_gone; /* handler->gone was called, or need not be */
-        bool suspended;
-        bool in_callback;
+        size_t body_len, body_cap, body_seen; /* seen: before an owner took it away */
+        size_t held;                          /* charged to the server's budget */
+        bool judged;                          /* handler->head was called, or need not be */
+        bool called;                          /* handler->request was called */
+        bool answered;                        /* a plain reply was given */
+        bool streams, stream_ended;
+        bool is_head; /* the request is HEAD: no body goes back */
+        bool chunked; /* a stream's pieces go out as chunks */
+        bool told_gone;
+        size_t stream_max;
         void *data;
-        struct http_stream stream;
-        struct MHD_Response *pending; /* an answer that waits for the end of a refused body */
-        unsigned pending_status;
-        const char *uri; /* in libmicrohttpd's memory: only to compare addresses with */
-        size_t raw_len;
-        char raw[]; /* the target, decoded in place */
+        const char *method;
+        struct http_field *fields; /* behind `text` */
+        size_t n_fields;
+        char text[]; /* the head, names and values NUL-terminated, the target decoded in place */
 };
 
 struct http_linger {
@@ -97,59 +130,88 @@ struct http_linger {
         struct http_linger *next;
 };
 
+TAILQ_HEAD(http_conns, http_conn);
+
 struct http_server {
         size_t body_max;
-        unsigned connections_max;
-        int64_t idle_ns, request_ns;
+        size_t held, held_max; /* bodies, unread answers, streams: now, and at most */
+        unsigned connections_max, per_address_max;
+        bool spares_loopback; /* the cap per address is not for this machine's own clients */
+        int64_t idle_ns, request_ns, head_ns;
+        const char *const *reserved_for;
         struct http_handler handler;
-        struct MHD_Daemon *mhd;
         int epoll_fd, listen_fd;
-        int spare_fd; /* given up to accept and refuse a client when descriptors run out */
-        enum http_watch listen_watch, mhd_watch;
-        struct http_conn *conns;
-        unsigned n_conns, exchanges, n_lingers;
+        int spares[HTTP_RESERVE]; /* given up, one by one, when descriptors run out */
+        unsigned n_spares;
+        enum http_watch listen_watch;
+        struct http_conns conns, ready;
+        unsigned n_conns, n_reserved, exchanges, n_lingers;
         struct http_linger *lingers;
         int64_t now_ns;       /* as of the loop's last turn */
         int64_t next_scan_ns; /* no deadline passes before this */
-        bool resumed;         /* something waits for the next turn */
-        bool accepting, stopping;
-        bool layout_known; /* this libmicrohttpd keeps the head where http_head.c looks for it */
+        int64_t date_s;       /* of `date` */
+        char date[40];
+        bool accepting, accept_due, stopping;
         char address[HTTP_ADDRESS_SIZE];
 };
 
 /* ---- http_server.c ---- */
-void http_conn_set_deadline(struct http_conn *c, enum http_phase phase, int64_t deadline_ns);
-/* A body is on its way. */
-void http_conn_look_soon(struct http_conn *c);
-/* Makes libmicrohttpd close the connection at its next turn, without telling anybody. */
-void http_conn_kill(struct http_conn *c);
+void http_server_want_scan(struct http_server *s, int64_t at_ns);
+/* n more bytes held for a client. False: the budget is spent, nothing was charged. */
+bool http_server_hold(struct http_server *s, struct http_exchange *x, size_t n) must_check;
+void http_server_release(struct http_server *s, struct http_exchange *x);
 
-/* ---- http_exchange.c: libmicrohttpd's callbacks ---- */
-void *http_exchange_begin(void *server, const char *uri, struct MHD_Connection *mhd);
-enum MHD_Result http_exchange_access(void *server, struct MHD_Connection *mhd, const char *url,
-                                     const char *method, const char *version, const char *data,
-                                     size_t *data_size, void **x);
-void http_exchange_completed(void *server, struct MHD_Connection *mhd, void **x,
-                             enum MHD_RequestTerminationCode why);
-/* The client has left: tells the owner and closes. */
-void http_exchange_lost(struct http_exchange *x);
+/* ---- http_accept.c ---- */
+void http_accept_some(struct http_server *s);
+void http_accept_set(struct http_server *s, bool on);
+/* Fills the reserve of descriptors again. */
+void http_accept_refill(struct http_server *s);
+/* May a connection of the reserve have this answered? */
+bool http_accept_is_reserved_for(const struct http_server *s, const char *path);
+
+/* ---- http_connection.c ---- */
+/* Takes the socket. NULL: no memory, and it is closed. */
+struct http_conn *http_conn_new(struct http_server *s, int socket, const struct sockaddr *from,
+                                uint64_t address);
+/* Frees it, telling the owner what it is owed. Only where nobody else holds the connection: the
+ * loop's own lists. */
+void http_conn_free(struct http_conn *c);
+void http_conn_on_event(struct http_conn *c, uint32_t events);
+/* Looks at deadlines and at clients that may have left. */
+void http_conn_on_time(struct http_conn *c);
+/* As far as it goes now: reads, parses, asks the owner, writes. */
+void http_conn_pump(struct http_conn *c);
+/* Has the loop pump it at the end of this turn. */
+void http_conn_ready(struct http_conn *c);
+/* Gives it up; freed in the loop's turn. */
+void http_conn_kill(struct http_conn *c);
+/* window: looked at in windows of HTTP_WINDOW_NS until deadline_ns. */
+void http_conn_enter(struct http_conn *c, enum http_phase phase, int64_t deadline_ns, bool window);
+/* Writes what is there. False: something is left, or the connection died. */
+bool http_conn_flush(struct http_conn *c);
+bool http_conn_has_output(const struct http_conn *c);
+
+/* ---- http_exchange.c ---- */
+/* The head is complete: makes the exchange and asks the owner; refuses what is wrong with it. */
+void http_exchange_begin(struct http_conn *c);
+/* n bytes of body came. False: refused. */
+bool http_exchange_take(struct http_exchange *x, const char *data, size_t n) must_check;
+/* Room for at least one more byte of the body, and how much there is. NULL: refused. */
+char *http_exchange_room(struct http_exchange *x, size_t *ret_size);
+void http_exchange_took(struct http_exchange *x, size_t n);
+/* All of it is here: asks the owner. */
+void http_exchange_complete(struct http_exchange *x);
 /* Tells the owner once, if it is owed that. */
 void http_exchange_tell_gone(struct http_exchange *x);
-void http_exchange_suspend(struct http_exchange *x);
-void http_exchange_resume(struct http_exchange *x);
-
-/* ---- http_head.c ---- */
-/* What is wrong with the head as a whole: a status with static words, 0 when nothing is. Fills
- * has_body, body_expected and expects_continue. */
-unsigned http_head_check(struct http_exchange *x, const char *version, const char **ret_words);
+void http_exchange_free(struct http_exchange *x);
 
 /* ---- http_reply.c ---- */
-/* An answer of the server's own, in the owner's words; the connection closes behind it. */
-void http_reply_refuse(struct http_exchange *x, unsigned status, const char *words);
-/* The same straight to a socket, where libmicrohttpd would not take an answer any more. */
+/* An answer of the server's own, in the owner's words, in place of whatever is under way; the
+ * connection closes behind it. */
+void http_reply_refuse(struct http_conn *c, unsigned status, const char *words);
+/* The same straight to a socket that never became a connection. */
 void http_reply_refuse_raw(struct http_server *s, int fd, unsigned status, const char *words);
-/* Queues what waited for the end of a refused body. */
-enum MHD_Result http_reply_pending(struct http_exchange *x);
+void http_reply_continue(struct http_conn *c);
 
 /* ---- http_linger.c ---- */
 /* Ends our side of fd and drains the other until it ends or time is up. Takes fd. */

@@ -1,53 +1,53 @@
-/* http_exchange.c -- one request from its first line to its end, as libmicrohttpd tells it.
+/* http_exchange.c -- one request, from the moment its head is complete to its answer.
  *
- * libmicrohttpd calls http_exchange_begin with the request line, http_exchange_access once with the
- * head, once per piece of body and once at the end, and http_exchange_completed when the exchange
- * is over, however that came. A request without a body is judged (handler->head) only in the last
- * of these calls: an answer given in the first one would cost the connection. */
+ * The owner judges the head before any of the body is read; then it gets the whole request, once.
+ * An exchange keeps its own copy of the head, so that what the owner borrows stays where it is. */
+#include "http/http_connection.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <strings.h>
 
-#include "base/clock.h"
-#include "base/fd.h"
-#include "http/http_connection.h"
+#define BODY_FIRST  KIB(256) /* reserved at once for a body that announces its length */
+#define CHUNK_FIRST KIB(4)
+#define TOO_MUCH    "the server holds as many bodies and unread answers as it takes; try again"
 
-#define BODY_FIRST KIB(256) /* reserved at once for a body that announces its length */
+/* ---- life ---- */
 
-static void exchange_free(struct http_exchange *x)
+/* A copy of the head with its words terminated. */
+static struct http_exchange *exchange_new(struct http_conn *c)
 {
-        if (x->pending)
-                MHD_destroy_response(x->pending);
-        http_target_done(&x->target);
-        free(x->stream.buf);
-        free(x->body);
-        free(x);
-}
+        const struct http_head *h = &c->head;
+        const char *bytes = c->in + c->in_off;
+        size_t text = (h->size + sizeof(uint64_t)) & ~(sizeof(uint64_t) - 1);
+        struct http_exchange *x = malloc(sizeof *x + text + h->n * sizeof *h->fields);
 
-/* MHD_OPTION_URI_LOG_CALLBACK: the only place that sees the target before it is taken apart. */
-void *http_exchange_begin(void *server, const char *uri, struct MHD_Connection *mhd)
-{
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-        struct http_conn *c = info ? info->socket_context : NULL;
-        struct http_server *s = server;
-        size_t n = uri ? strlen(uri) : 0;
-        struct http_exchange *x;
-
-        if (!c || c->dead || s->stopping)
-                return NULL;
-        x = malloc(sizeof *x + n + 1);
         if (!x)
                 return NULL;
-        *x = (struct http_exchange){.conn = c, .uri = uri, .raw_len = n};
-        memcpy(x->raw, uri ? uri : "", n + 1);
-        c->x = x;
-        if (c->phase == HTTP_PHASE_IDLE)
-                http_conn_set_deadline(c, HTTP_PHASE_READ, s->now_ns + s->request_ns);
+        *x = (struct http_exchange){.conn = c, .n_fields = h->n};
+        memcpy(x->text, bytes, h->size);
+        x->fields = (struct http_field *)(void *)(x->text + text);
+        memcpy(x->fields, h->fields, h->n * sizeof *h->fields);
+        for (size_t i = 0; i < x->n_fields; i++) {
+                const struct http_field *f = &x->fields[i];
+
+                x->text[f->name + f->name_len] = x->text[f->value + f->value_len] = '\0';
+        }
+        x->text[h->method + h->method_len] = x->text[h->target + h->target_len] = '\0';
+        x->method = x->text + h->method;
+        x->is_head = strcmp(x->method, "HEAD") == 0;
         return x;
+}
+
+void http_exchange_free(struct http_exchange *x)
+{
+        if (x->called)
+                x->conn->server->exchanges--;
+        http_server_release(x->conn->server, x);
+        http_target_done(&x->target);
+        free(x->body);
+        free(x);
 }
 
 void http_exchange_tell_gone(struct http_exchange *x)
@@ -60,65 +60,82 @@ void http_exchange_tell_gone(struct http_exchange *x)
         s->handler.gone(s->handler.ctx, x);
 }
 
-/* MHD_OPTION_NOTIFY_COMPLETED */
-void http_exchange_completed(void *server, struct MHD_Connection *mhd, void **con_cls,
-                             enum MHD_RequestTerminationCode why unused_param)
-{
-        struct http_exchange *x = *con_cls;
-        struct http_server *s = server;
-        struct http_conn *c = x ? x->conn : NULL;
+/* ---- the head ---- */
 
-        if (!x)
-                return;
-        *con_cls = NULL;
-        http_exchange_tell_gone(x);
-        if (x->called)
-                s->exchanges--;
-        if (c->timed) {
-                MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-                c->timed = false;
+/* What the head asks for and cannot have, whatever the owner thinks of it. */
+static unsigned judge(struct http_conn *c, const char **ret_words)
+{
+        struct http_server *s = c->server;
+        struct http_exchange *x = c->x;
+        int r =
+            http_target_parse(x->text + c->head.target, c->head.target_len, &x->target, ret_words);
+
+        if (r == -ENOMEM) {
+                *ret_words = "the server is out of memory";
+                return 503;
         }
-        c->x = NULL;
-        http_conn_set_deadline(c, HTTP_PHASE_IDLE, s->now_ns + s->idle_ns);
-        exchange_free(x);
+        if (r < 0)
+                return 400;
+        *ret_words = "the server has as many connections as it takes; try again";
+        if (c->reserved && (c->head.has_body || !http_accept_is_reserved_for(s, x->target.path)))
+                return 503;
+        *ret_words = HTTP_TOO_LARGE;
+        if (c->head.has_body && c->head.length != HTTP_LENGTH_UNKNOWN &&
+            c->head.length > s->body_max)
+                return 413;
+        *ret_words = TOO_MUCH;
+        if (c->head.has_body && c->head.length != HTTP_LENGTH_UNKNOWN &&
+            c->head.length > HTTP_HELD_FREE && c->head.length > s->held_max - s->held)
+                return 503;
+        return 0;
 }
 
-/* Hang-ups of a suspended client: libmicrohttpd does not look. The watch is edge-triggered and
- * stays for the connection's life, so that it costs one system call per connection, not per call.
- */
-static void watch_client(struct http_conn *c)
+/* False: answered (or, against the contract, not: then the connection dies). */
+static bool is_wanted(struct http_exchange *x)
 {
-        struct epoll_event ev = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = c};
+        struct http_server *s = x->conn->server;
 
-        if (!c->watched)
-                c->watched = epoll_ctl(c->server->epoll_fd, EPOLL_CTL_ADD, c->fd, &ev) == 0;
-        else if (c->lost || c->half_closed) {
-                c->probe_ns = 0;
-                c->server->next_scan_ns = 0;
-        }
+        x->judged = true;
+        if (s->handler.head(s->handler.ctx, x) == 0 && !x->answered)
+                return true;
+        if (!x->answered)
+                http_conn_kill(x->conn);
+        return false;
 }
 
-void http_exchange_suspend(struct http_exchange *x)
+static void expect_body(struct http_conn *c)
 {
-        x->suspended = true;
-        MHD_suspend_connection(x->conn->mhd);
-        watch_client(x->conn);
+        struct http_server *s = c->server;
+        uint64_t size = MIN_OF(c->head.length, (uint64_t)s->body_max);
+        int64_t more = (int64_t)(size / HTTP_BODY_RATE_GOOD) * NSEC_PER_SEC;
+
+        http_conn_enter(c, HTTP_PHASE_BODY, s->now_ns + s->request_ns + more, true);
+        if (c->head.expects_continue && c->in_off == c->in_len)
+                http_reply_continue(c);
 }
 
-void http_exchange_resume(struct http_exchange *x)
+void http_exchange_begin(struct http_conn *c)
 {
-        if (!x->suspended)
+        const char *words = "";
+        unsigned status;
+
+        c->x = exchange_new(c);
+        c->in_off += c->head.size;
+        c->body_left = c->head.length;
+        c->chunks = (struct http_chunks){0};
+        c->close_after = !c->head.keep_alive || c->reserved;
+        c->probe_ns = 0;
+        if (!c->x) {
+                http_reply_refuse(c, 503, "the server is out of memory");
                 return;
-        x->suspended = false;
-        MHD_resume_connection(x->conn->mhd);
-        x->conn->server->resumed = true;
-}
-
-void http_exchange_lost(struct http_exchange *x)
-{
-        x->conn->dead = true;
-        http_exchange_tell_gone(x);
-        http_conn_kill(x->conn);
+        }
+        status = judge(c, &words);
+        if (status)
+                http_reply_refuse(c, status, words);
+        else if (is_wanted(c->x) && c->head.has_body)
+                expect_body(c);
+        else if (!c->dead && !c->x->answered)
+                http_exchange_complete(c->x);
 }
 
 /* ---- the body ---- */
@@ -126,17 +143,20 @@ void http_exchange_lost(struct http_exchange *x)
 /* Room for n more bytes and a NUL: by doubling, never beyond what was announced or is allowed. */
 static int body_reserve(struct http_exchange *x, size_t n)
 {
-        size_t most = MIN_OF(x->body_expected, x->conn->server->body_max) + 1;
+        struct http_server *s = x->conn->server;
+        size_t most = (size_t)MIN_OF(x->conn->head.length, (uint64_t)s->body_max) + 1;
         size_t cap = x->body_cap;
         char *p;
 
         if (!cap)
-                cap = x->body_expected == SIZE_MAX ? KIB(4) : BODY_FIRST;
+                cap = x->conn->head.length == HTTP_LENGTH_UNKNOWN ? CHUNK_FIRST : BODY_FIRST;
         while (cap < x->body_len + n + 1)
                 cap *= 2;
         cap = MIN_OF(cap, most);
         if (cap == x->body_cap)
                 return 0;
+        if (!http_server_hold(s, x, cap - x->body_cap))
+                return -ENOBUFS;
         p = realloc(x->body, cap);
         if (!p)
                 return -ENOMEM;
@@ -145,113 +165,58 @@ static int body_reserve(struct http_exchange *x, size_t n)
         return 0;
 }
 
-/* Answers where libmicrohttpd would not take an answer any more, and has it close. */
-static enum MHD_Result cut_body(struct http_exchange *x, unsigned status, const char *words)
+static bool reserve_or_refuse(struct http_exchange *x, size_t n)
 {
-        x->conn->lingers = true;
-        http_reply_refuse_raw(x->conn->server, x->conn->fd, status, words);
-        return MHD_NO;
+        int r = body_reserve(x, n);
+
+        if (r < 0)
+                http_reply_refuse(x->conn, 503,
+                                  r == -ENOBUFS ? TOO_MUCH
+                                                : "the server is out of memory for this body");
+        return r == 0;
 }
 
-static enum MHD_Result take_body(struct http_exchange *x, const char *data, size_t *n)
+bool http_exchange_take(struct http_exchange *x, const char *data, size_t n)
 {
-        x->body_seen += *n;
-        if (x->pending) { /* refused already: read on only to keep the connection */
-                *n = 0;
-                return MHD_YES;
+        if (n > x->conn->server->body_max - x->body_len) {
+                http_reply_refuse(x->conn, 413, HTTP_TOO_LARGE);
+                return false;
         }
-        if (*n > x->conn->server->body_max - x->body_len)
-                return cut_body(x, MHD_HTTP_CONTENT_TOO_LARGE,
-                                "the request's body is larger than this server takes");
-        if (body_reserve(x, *n) < 0)
-                return cut_body(x, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                "the server is out of memory for this body");
-        memcpy(x->body + x->body_len, data, *n);
-        x->body_len += *n;
+        if (!reserve_or_refuse(x, n))
+                return false;
+        memcpy(x->body + x->body_len, data, n);
+        http_exchange_took(x, n);
+        return true;
+}
+
+char *http_exchange_room(struct http_exchange *x, size_t *ret_size)
+{
+        if (!reserve_or_refuse(x, 1))
+                return NULL;
+        *ret_size = x->body_cap - x->body_len - 1;
+        return x->body + x->body_len;
+}
+
+void http_exchange_took(struct http_exchange *x, size_t n)
+{
+        x->body_len += n;
+        x->body_seen += n;
+        x->conn->moved += n;
         x->body[x->body_len] = '\0';
-        *n = 0;
-        return MHD_YES;
 }
 
-/* ---- the three moments ---- */
+/* ---- the request ---- */
 
-/* Asks the owner. False: answered (or, against the contract, not: then the connection dies). */
-static bool is_wanted(struct http_exchange *x)
+void http_exchange_complete(struct http_exchange *x)
 {
-        struct http_server *s = x->conn->server;
+        struct http_conn *c = x->conn;
+        struct http_server *s = c->server;
 
-        x->asked = true;
-        return s->handler.head(s->handler.ctx, x) == 0 && !x->answered;
-}
-
-static enum MHD_Result on_head(struct http_exchange *x, const char *version)
-{
-        const char *words = "";
-        unsigned status;
-        int r;
-
-        x->head_checked = true;
-        x->version_11 = strcmp(version, "HTTP/1.0") != 0;
-        status = http_head_check(x, version, &words);
-        if (!status) {
-                r = http_target_parse(x->raw, x->raw_len, &x->target, &words);
-                if (r == -ENOMEM)
-                        return MHD_NO;
-                status = r < 0 ? MHD_HTTP_BAD_REQUEST : 0;
-        }
-        if (status) {
-                http_reply_refuse(x, status, words);
-                return x->answered ? MHD_YES : MHD_NO;
-        }
-        if (!x->has_body)
-                return MHD_YES;
-        http_conn_look_soon(x->conn);
-        if (is_wanted(x))
-                return MHD_YES;
-        return x->answered ? MHD_YES : MHD_NO;
-}
-
-static enum MHD_Result on_end(struct http_exchange *x)
-{
-        struct http_server *s = x->conn->server;
-
-        if (x->called) /* resumed without an answer: only the dead are */
-                return MHD_NO;
-        if (x->pending)
-                return http_reply_pending(x);
-        if (!x->asked && !is_wanted(x))
-                return x->answered ? MHD_YES : MHD_NO;
-        http_conn_set_deadline(x->conn, HTTP_PHASE_CALL, HTTP_NEVER);
+        c->body_left = 0;
+        http_conn_enter(c, HTTP_PHASE_CALL, HTTP_NEVER, false);
         x->called = true;
         s->exchanges++;
         s->handler.request(s->handler.ctx, x);
-        if (x->conn->dead)
-                return MHD_NO;
-        if (!x->answered && !x->stream.open)
-                http_exchange_suspend(x);
-        return MHD_YES;
-}
-
-enum MHD_Result http_exchange_access(void *server, struct MHD_Connection *mhd unused_param,
-                                     const char *url unused_param, const char *method,
-                                     const char *version, const char *data, size_t *data_size,
-                                     void **con_cls)
-{
-        struct http_exchange *x = *con_cls;
-        enum MHD_Result r;
-
-        if (!x || x->conn->dead || ((struct http_server *)server)->stopping)
-                return MHD_NO;
-        x->method = method;
-        x->in_callback = true;
-        if (!x->head_checked)
-                r = on_head(x, version);
-        else if (*data_size)
-                r = take_body(x, data, data_size);
-        else
-                r = on_end(x);
-        x->in_callback = false;
-        return r;
 }
 
 /* ---- what the owner reads ---- */
@@ -268,31 +233,24 @@ const char *http_exchange_path(const struct http_exchange *x)
 
 const char *http_exchange_header(const struct http_exchange *x, const char *name)
 {
-        return MHD_lookup_connection_value(x->conn->mhd, MHD_HEADER_KIND, name);
-}
+        size_t n = strlen(name);
 
-struct count {
-        const char *name;
-        size_t len;
-        unsigned n;
-};
-
-static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind unused_param,
-                                    const char *name, size_t name_len,
-                                    const char *value unused_param, size_t value_len unused_param)
-{
-        struct count *c = ctx;
-
-        c->n += name_len == c->len && strncasecmp(name, c->name, c->len) == 0;
-        return MHD_YES;
+        for (size_t i = 0; i < x->n_fields; i++)
+                if (x->fields[i].name_len == n &&
+                    strncasecmp(x->text + x->fields[i].name, name, n) == 0)
+                        return x->text + x->fields[i].value;
+        return NULL;
 }
 
 unsigned http_exchange_header_count(const struct http_exchange *x, const char *name)
 {
-        struct count c = {name, strlen(name), 0};
+        size_t n = strlen(name);
+        unsigned count = 0;
 
-        MHD_get_connection_values_n(x->conn->mhd, MHD_HEADER_KIND, count_header, &c);
-        return c.n;
+        for (size_t i = 0; i < x->n_fields; i++)
+                count += x->fields[i].name_len == n &&
+                         strncasecmp(x->text + x->fields[i].name, name, n) == 0;
+        return count;
 }
 
 const char *http_exchange_query(const struct http_exchange *x, const char *name)
@@ -321,13 +279,8 @@ char *http_exchange_take_body(struct http_exchange *x, size_t *ret_size)
 
 const char *http_exchange_peer(const struct http_exchange *x)
 {
-        const union MHD_ConnectionInfo *info;
-
-        if (x->conn->peer[0] == '\0') {
-                info = MHD_get_connection_info(x->conn->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-                if (info)
-                        http_listen_format(info->client_addr, x->conn->peer);
-        }
+        if (x->conn->peer[0] == '\0')
+                http_listen_format(&x->conn->from.any, x->conn->peer);
         return x->conn->peer;
 }
 

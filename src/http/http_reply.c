@@ -1,134 +1,225 @@
 /* http_reply.c -- what goes back: plain answers, refusals, streams.
  *
- * A plain answer given from inside handler->request goes out in the same turn of the loop. One
- * given later is queued on the suspended connection, which then resumes. Such a connection gets a
- * stall time-out of libmicrohttpd's own for the while. That is more than a time-out: it makes
- * libmicrohttpd turn to the answer before it reads from the socket again, and reading would find
- * the FIN of a half-closed client and drop the answer. */
+ * A plain answer is written at once, from wherever the owner gives it; what does not fit into the
+ * socket waits for it to drain. A stream's pieces are gathered and written once per turn of the
+ * loop: a thousand small ones cost one system call. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/clock.h"
-#include "base/str.h"
 #include "http/http_connection.h"
 
-#define JSON "application/json"
+#define JSON           "application/json"
+#define CHUNK_HEAD_MAX 20
 
-static struct MHD_Response *dress(struct MHD_Response *r, const char *content_type)
+/* status, reason: every one that we or our owner send. */
+static const struct {
+        unsigned status;
+        const char *reason;
+} reasons[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {422, "Unprocessable Content"},
+    {426, "Upgrade Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {499, "Client Closed Request"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+static const char *reason_of(unsigned status)
 {
-        if (!r)
-                return NULL;
-        if (MHD_add_response_header(r, "Content-Type", content_type ? content_type : JSON) &&
-            MHD_add_response_header(r, "Cache-Control", "no-store") &&
-            MHD_add_response_header(r, "X-Content-Type-Options", "nosniff"))
-                return r;
-        MHD_destroy_response(r);
-        return NULL;
+        for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+                if (reasons[i].status == status)
+                        return reasons[i].reason;
+        return "Unknown";
 }
 
-static struct MHD_Response *plain_response(const char *content_type, char *body, size_t size)
-{
-        struct MHD_Response *r;
+/* ---- heads ---- */
 
-        if (!body) /* an empty body, not a missing one: Content-Length: 0 is sent */
-                return dress(MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT),
-                             content_type);
-        r = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
-        if (!r)
-                free(body);
-        return dress(r, content_type);
+/* The date to the second, as HTTP wants it; composed once a second. */
+static const char *date_now(struct http_server *s)
+{
+        int64_t now = clock_real_ns() / NSEC_PER_SEC;
+        time_t t = (time_t)now;
+        struct tm tm;
+
+        if (now != s->date_s && gmtime_r(&t, &tm)) {
+                strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+                s->date_s = now;
+        }
+        return s->date;
 }
 
-static void set_stall_timeout(struct http_exchange *x)
+static void add_head(struct http_server *s, struct str *to, unsigned status,
+                     const char *content_type)
 {
-        struct http_conn *c = x->conn;
+        char line[64];
 
-        if (c->timed)
+        snprintf(line, sizeof line, "HTTP/1.1 %u ", status);
+        str_adds(to, line);
+        str_adds(to, reason_of(status));
+        str_adds(to, "\r\nDate: ");
+        str_adds(to, date_now(s));
+        str_adds(to, "\r\nContent-Type: ");
+        str_adds(to, content_type ? content_type : JSON);
+        str_adds(to, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+}
+
+static void add_length(struct str *to, unsigned status, size_t size)
+{
+        char line[48];
+
+        if (status == 204 || status == 304)
                 return;
-        c->timed = true;
-        MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT,
-                                  (unsigned)(c->server->idle_ns / NSEC_PER_SEC));
+        snprintf(line, sizeof line, "Content-Length: %zu\r\n", size);
+        str_adds(to, line);
 }
 
-/* Hands the response to libmicrohttpd, now or behind a small body that must be read first. */
-static void queue(struct http_exchange *x, unsigned status, struct MHD_Response *r, size_t size)
+static void add_header(struct str *to, const char *name, const char *value)
 {
-        struct http_conn *c = x->conn;
-        struct http_server *s = c->server;
-        bool early = x->in_callback && !x->called && x->has_body && x->body_len == 0;
-        int64_t now = x->in_callback ? s->now_ns : clock_mono_ns();
+        /* Nothing of a request's may end a line of an answer. */
+        if (value[strcspn(value, "\r\n")])
+                return;
+        str_adds(to, name);
+        str_adds(to, ": ");
+        str_adds(to, value);
+        str_adds(to, "\r\n");
+}
 
-        x->answered = true;
-        if (early && x->asked && !x->pending && !x->expects_continue &&
-            x->body_expected <= HTTP_DRAIN_MAX) {
-                x->pending = r;
-                x->pending_status = status;
+static void add_connection(const struct http_conn *c, struct str *to)
+{
+        if (c->close_after)
+                str_adds(to, "Connection: close\r\n");
+        else if (!c->head.version_11)
+                str_adds(to, "Connection: keep-alive\r\n");
+        str_adds(to, "\r\n");
+}
+
+/* ---- plain answers ---- */
+
+/* The answer is composed: out with it. Takes body. */
+static void send_answer(struct http_conn *c, char *take_body, size_t size)
+{
+        struct http_server *s = c->server;
+        int64_t seconds = (int64_t)(size / HTTP_SEND_RATE_MIN);
+
+        c->answer = take_body;
+        c->answer_size = take_body ? size : 0;
+        c->answer_off = 0;
+        if (c->out.bad) { /* out of memory: better no answer than half of one */
+                http_conn_kill(c);
                 return;
         }
-        c->lingers |= early;
-        if (!x->in_callback || size > KIB(64))
-                set_stall_timeout(x);
-        http_conn_set_deadline(c, HTTP_PHASE_SEND,
-                               now + s->idle_ns +
-                                   (int64_t)(size / HTTP_SEND_RATE_MIN) * NSEC_PER_SEC);
-        if (MHD_queue_response(c->mhd, status, r) != MHD_YES)
-                http_conn_kill(c);
-        MHD_destroy_response(r);
-        http_exchange_resume(x);
+        http_conn_enter(c, HTTP_PHASE_SEND, s->now_ns + s->idle_ns + seconds * NSEC_PER_SEC, true);
+        (void)http_conn_flush(c);
+        http_conn_ready(c);
+}
+
+/* An answer given before the body was read: the rest of a small one is thrown away behind it, a
+ * large one or one of unknown size costs the connection, and so does one that is held back until
+ * we say "continue". */
+static void part_with_body(struct http_conn *c)
+{
+        if (c->body_left == 0)
+                return;
+        if (c->head.expects_continue || c->body_left > HTTP_DRAIN_MAX) {
+                c->close_after = true;
+                c->lingers = true;
+        }
+}
+
+static bool is_affordable(struct http_exchange *x, size_t size)
+{
+        struct http_server *s = x->conn->server;
+
+        free(take_ptr(x->body));
+        x->body_len = x->body_cap = 0;
+        http_server_release(s, x);
+        return http_server_hold(s, x, size);
 }
 
 void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply)
 {
-        struct MHD_Response *r;
+        struct http_conn *c = x->conn;
+        char *body = reply->take_body;
+        size_t size = body ? reply->size : 0;
 
-        if (x->answered || x->stream.open || x->conn->dead) {
-                free(reply->take_body);
+        if (x->answered || x->streams || c->dead) {
+                free(body);
                 return;
         }
-        r = plain_response(reply->content_type, reply->take_body, reply->size);
-        if (!r) { /* out of memory: better no answer than none of the client's business */
-                x->answered = true;
-                http_conn_kill(x->conn);
+        x->answered = true;
+        if (!is_affordable(x, size)) {
+                free(body);
+                http_reply_refuse(c, 503,
+                                  "the server holds as many bodies and unread answers as it "
+                                  "takes; the call was run, its answer is lost");
                 return;
         }
+        part_with_body(c);
+        add_head(c->server, &c->out, reply->status, reply->content_type);
         for (size_t i = 0; i + 1 < ARRAY_LEN(reply->extra) && reply->extra[i]; i += 2)
-                (void)MHD_add_response_header(r, reply->extra[i], reply->extra[i + 1]);
-        queue(x, reply->status, r, reply->size);
-}
-
-enum MHD_Result http_reply_pending(struct http_exchange *x)
-{
-        struct MHD_Response *r = take_ptr(x->pending);
-
-        http_conn_set_deadline(x->conn, HTTP_PHASE_SEND,
-                               x->conn->server->now_ns + x->conn->server->idle_ns);
-        enum MHD_Result ok = MHD_queue_response(x->conn->mhd, x->pending_status, r);
-
-        MHD_destroy_response(r);
-        return ok;
+                add_header(&c->out, reply->extra[i], reply->extra[i + 1]);
+        add_length(&c->out, reply->status, size);
+        add_connection(c, &c->out);
+        if (x->is_head || size == 0) {
+                free(body);
+                body = NULL;
+        }
+        send_answer(c, body, size);
 }
 
 /* ---- refusals ---- */
 
-void http_reply_refuse(struct http_exchange *x, unsigned status, const char *words)
+static void add_refusal_head(struct http_server *s, struct str *to, unsigned status, size_t size)
 {
-        struct http_server *s = x->conn->server;
+        add_head(s, to, status, NULL);
+        if (status == 503)
+                str_adds(to, "Retry-After: 1\r\n");
+        add_length(to, status, size);
+        str_adds(to, "Connection: close\r\n\r\n");
+}
+
+void http_reply_refuse(struct http_conn *c, unsigned status, const char *words)
+{
+        struct http_server *s = c->server;
         size_t size = 0;
         char *body = s->handler.refusal(s->handler.ctx, status, words, &size);
-        struct MHD_Response *r = plain_response(NULL, body, size);
 
-        if (!r || !MHD_add_response_header(r, "Connection", "close")) {
-                if (r)
-                        MHD_destroy_response(r);
-                http_conn_kill(x->conn);
-                return;
-        }
-        /* What is behind a head like this may be anything: close without a reset. */
-        x->conn->lingers = true;
-        queue(x, status, r, size);
+        if (c->x)
+                c->x->answered = true;
+        size = body ? size : 0;
+        /* What is behind a request like this may be anything: close, without a reset. */
+        c->close_after = c->lingers = true;
+        add_refusal_head(s, &c->out, status, size);
+        if (c->x && c->x->is_head)
+                free(take_ptr(body));
+        send_answer(c, body, size);
 }
 
 void http_reply_refuse_raw(struct http_server *s, int fd, unsigned status, const char *words)
@@ -137,116 +228,111 @@ void http_reply_refuse_raw(struct http_server *s, int fd, unsigned status, const
         size_t size = 0;
         scoped(free) char *body = s->handler.refusal(s->handler.ctx, status, words, &size);
 
-        str_addf(&out,
-                 "HTTP/1.1 %u %s\r\nContent-Type: " JSON "\r\nContent-Length: %zu\r\n"
-                 "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                 "Connection: close\r\n\r\n",
-                 status, MHD_get_reason_phrase_for(status), body ? size : 0);
-        str_add(&out, body, body ? size : 0);
-        if (!out.bad) /* the socket's buffer is empty here; what does not fit is not worth waiting
-                         for */
+        size = body ? size : 0;
+        add_refusal_head(s, &out, status, size);
+        str_add(&out, body, size);
+        if (!out.bad) /* the socket's buffer is empty here */
                 (void)!send(fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* ---- streams ---- */
-
-/* MHD_ContentReaderCallback: what is there, or sleep until there is something. */
-static ssize_t stream_read(void *ctx, uint64_t pos unused_param, char *buf, size_t max)
+void http_reply_continue(struct http_conn *c)
 {
-        struct http_exchange *x = ctx;
-        struct http_stream *s = &x->stream;
-        size_t n = MIN_OF(s->len - s->off, max);
-
-        if (s->cut || x->conn->dead)
-                return MHD_CONTENT_READER_END_WITH_ERROR;
-        if (n) {
-                memcpy(buf, s->buf + s->off, n);
-                s->off += n;
-                if (s->off == s->len)
-                        s->off = s->len = 0;
-                return (ssize_t)n;
-        }
-        if (s->ended)
-                return MHD_CONTENT_READER_END_OF_STREAM;
-        http_exchange_suspend(x);
-        return 0;
+        str_adds(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+        (void)http_conn_flush(c);
 }
+
+/* ---- streams ---- */
 
 int http_exchange_stream(struct http_exchange *x, unsigned status, const char *content_type,
                          size_t buffer_max)
 {
         struct http_conn *c = x->conn;
-        struct MHD_Response *r;
 
-        if (x->answered || x->stream.open || !x->called)
+        if (x->answered || x->streams || !x->called)
                 return -EINVAL;
         if (c->dead || x->told_gone)
                 return -EPIPE;
-        r = dress(MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, KIB(4), stream_read, x, NULL),
-                  content_type);
-        if (!r)
+        add_head(c->server, &c->out, status, content_type);
+        x->chunked = c->head.version_11 && !x->is_head;
+        if (!c->head.version_11)
+                c->close_after = true; /* it ends with the connection */
+        else
+                str_adds(&c->out, "Transfer-Encoding: chunked\r\n");
+        add_connection(c, &c->out);
+        if (c->out.bad)
                 return -ENOMEM;
-        x->stream.open = true;
-        x->stream.max = buffer_max;
-        set_stall_timeout(x);
-        http_conn_set_deadline(c, HTTP_PHASE_CALL, HTTP_NEVER);
-        if (MHD_queue_response(c->mhd, status, r) != MHD_YES)
-                http_conn_kill(c);
-        MHD_destroy_response(r);
-        http_exchange_resume(x);
+        x->streams = true;
+        x->stream_max = buffer_max;
+        x->stream_ended = x->is_head;
+        http_conn_enter(c, HTTP_PHASE_STREAM, HTTP_NEVER, false);
+        http_conn_ready(c);
         return 0;
 }
 
-static int stream_room(struct http_stream *s, size_t n)
+static int cut(struct http_exchange *x, int r)
 {
-        size_t cap = s->cap ? s->cap : 512;
-        char *p;
+        http_conn_kill(x->conn);
+        return r;
+}
 
-        if (s->off) {
-                memmove(s->buf, s->buf + s->off, s->len - s->off);
-                s->len -= s->off;
-                s->off = 0;
+/* What has gone out makes room; what is held follows what is reserved. */
+static int stream_room(struct http_exchange *x, size_t n)
+{
+        struct http_conn *c = x->conn;
+        size_t before = c->out.cap;
+
+        if (c->out_off) {
+                memmove(c->out.data, c->out.data + c->out_off, c->out.len - c->out_off);
+                c->out.len -= c->out_off;
+                c->out_off = 0;
         }
-        while (cap < s->len + n)
-                cap *= 2;
-        if (cap == s->cap)
-                return 0;
-        p = realloc(s->buf, cap);
-        if (!p)
+        if (!str_reserve(&c->out, n))
                 return -ENOMEM;
-        s->buf = p;
-        s->cap = cap;
-        return 0;
+        return c->out.cap == before || http_server_hold(c->server, x, c->out.cap - before)
+                   ? 0
+                   : -ENOBUFS;
 }
 
 int http_exchange_send(struct http_exchange *x, const void *data, size_t n)
 {
-        struct http_stream *s = &x->stream;
-        size_t waiting = s->len - s->off;
+        struct http_conn *c = x->conn;
+        int r;
 
-        if (!s->open || s->ended)
+        if (!x->streams)
                 return -EINVAL;
-        if (s->cut || x->conn->dead)
+        if (c->dead)
                 return -EPIPE;
-        if (n > s->max || waiting > s->max - n) {
-                s->cut = true;
-                http_conn_kill(x->conn);
-                return -ENOBUFS;
-        }
-        if (s->len + n > s->cap && stream_room(s, n) < 0) {
-                s->cut = true;
-                http_conn_kill(x->conn);
-                return -ENOMEM;
-        }
-        if (n)
-                memcpy(s->buf + s->len, data, n);
-        s->len += n;
-        http_exchange_resume(x);
+        if (x->stream_ended)
+                return x->is_head ? -EPIPE : -EINVAL;
+        if (n == 0)
+                return 0;
+        if (n > x->stream_max || http_exchange_unread(x) > x->stream_max - n)
+                return cut(x, -ENOBUFS);
+        r = stream_room(x, n + CHUNK_HEAD_MAX + 2);
+        if (r < 0)
+                return cut(x, r);
+        if (x->chunked)
+                str_addf(&c->out, "%zx\r\n", n);
+        str_add(&c->out, data, n);
+        if (x->chunked)
+                str_adds(&c->out, "\r\n");
+        http_conn_ready(c);
         return 0;
+}
+
+size_t http_exchange_unread(const struct http_exchange *x)
+{
+        return x->conn->out.len - x->conn->out_off;
 }
 
 void http_exchange_end(struct http_exchange *x)
 {
-        x->stream.ended = true;
-        http_exchange_resume(x);
+        if (!x->streams || x->stream_ended || x->conn->dead)
+                return;
+        x->stream_ended = true;
+        if (x->chunked)
+                str_adds(&x->conn->out, "0\r\n\r\n");
+        if (x->conn->out.bad)
+                http_conn_kill(x->conn);
+        http_conn_ready(x->conn);
 }

@@ -1,5 +1,5 @@
 /* http_server.h -- HTTP/1.1 on sockets, inside the caller's loop, without threads.
- * Knows: libmicrohttpd, sockets.   May not know: plugins, JSON's meaning, routes.
+ * Knows: sockets, RFC 9112.   May not know: plugins, JSON's meaning, routes.
  * Threads: the loop's only; http_exchange_reply must be called there too.
  * Owns: connections and exchanges. */
 #ifndef FORGESYTE_HTTP_HTTP_SERVER_H
@@ -21,7 +21,14 @@ struct http_options {
         size_t body_max;    /* bytes of a request body; more is 413 before it is read */
         unsigned connections_max;
         unsigned idle_seconds;    /* keep-alive without a request */
-        unsigned request_seconds; /* from the first byte of a request to its last */
+        unsigned request_seconds; /* for a body, and more for a large one */
+        /* What follows has sane defaults for 0. */
+        unsigned head_seconds;    /* from the first byte of a request to the end of its head: 10 */
+        unsigned per_address_max; /* connections of one address; 0: a quarter of all, and no bound
+                                     for clients on this machine, who all have one address */
+        size_t held_max; /* bytes of bodies and unread answers together: 512 MiB; beyond: 503 */
+        const char *const *reserved_for; /* paths (NULL-terminated, or NULL) that are answered even
+                                            when every connection is taken */
 };
 
 /* What the server asks its owner. Every member is required. */
@@ -101,5 +108,7 @@ int http_exchange_stream(struct http_exchange *x, unsigned status, const char *c
                          size_t buffer_max) must_check;
 int http_exchange_send(struct http_exchange *x, const void *data, size_t n) must_check;
 void http_exchange_end(struct http_exchange *x);
+/* Bytes of a stream that its client has not taken yet. */
+size_t http_exchange_unread(const struct http_exchange *x);
 
 #endif

@@ -24,13 +24,17 @@
         X(METHOD_NOT_ALLOWED, "MethodNotAllowed", 405, false, "see Allow")                         \
         X(REQUEST_TIMEOUT, "RequestTimeout", 408, false, "the request did not arrive in time")     \
         X(PAYLOAD_TOO_LARGE, "PayloadTooLarge", 413, false, "the body is over the limit")          \
+        X(URI_TOO_LONG, "UriTooLong", 414, false, "the request line is over 8 KiB")                \
         X(UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", 415, false,                              \
           "not a body this tool takes")                                                            \
+        X(EXPECTATION_FAILED, "ExpectationFailed", 417, false, "only 100-continue is known")       \
         X(INVALID_ARGUMENTS, "InvalidArguments", 422, false, "refused by the input schema")        \
         X(DECLARED, "ToolError", 422, false, "the plugin declared an error about this call")       \
         X(PLUGIN_BUSY, "PluginBusy", 429, false, "the plugin's queue is full; see Retry-After")    \
+        X(HEADERS_TOO_LARGE, "HeadersTooLarge", 431, false, "over 32 KiB, or over 100 headers")    \
         X(CANCELLED, "Cancelled", 499, false, "the client left")                                   \
         X(INTERNAL, "InternalError", 500, false, "the host could not do its part")                 \
+        X(NOT_IMPLEMENTED, "NotImplemented", 501, false, "a method or a coding nobody here knows") \
         X(EXCEPTION, "PluginError", 502, true, "the plugin raised an exception")                   \
         X(MEMORY_LIMIT, "MemoryLimitExceeded", 502, true, "killed at its memory limit")            \
         X(CRASHED, "PluginCrashed", 502, true, "its process died")                                 \
@@ -40,10 +44,12 @@
         X(PROTOCOL, "ProtocolError", 502, true, "it broke the rules of the wire")                  \
         X(RESOURCE_LIMIT, "ResourceLimitExceeded", 502, true, "processes, descriptors or disk")    \
         X(SANDBOX_VIOLATION, "SandboxViolation", 502, true, "it tried what its box forbids")       \
+        X(SERVER_BUSY, "ServerBusy", 503, false, "as many clients or bytes as there may be")       \
         X(PLUGIN_UNAVAILABLE, "PluginUnavailable", 503, false,                                     \
           "FAILED or UNAVAILABLE: its reason")                                                     \
         X(ISOLATION_UNAVAILABLE, "IsolationUnavailable", 503, false, "the box would be too weak")  \
         X(TIMEOUT, "TimeoutError", 504, true, "the deadline passed")                               \
+        X(VERSION_NOT_SUPPORTED, "VersionNotSupported", 505, false, "neither HTTP/1.1 nor 1.0")    \
         X(MANIFEST, "ManifestError", 503, true, "loading: manifest.json")                          \
         X(IMPORT, "ImportError", 503, true, "loading: dlopen or import")                           \
         X(ABI_MISMATCH, "AbiMismatch", 503, true, "loading: built for another ABI")                \

@@ -146,7 +146,6 @@ static void test_answers_a_half_closed_client(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        /* libmicrohttpd looks after its oldest connection by itself: let that be another one. */
         int bystander = http_fixture_connect(f), fd = held_client(f, get_later);
         int64_t until = clock_mono_ns() + 1500 * NSEC_PER_MSEC;
         const char *at;

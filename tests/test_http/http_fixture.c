@@ -97,7 +97,11 @@ static char *on_refusal(void *ctx unused_param, unsigned status, const char *wor
 
 void http_fixture_init(struct http_fixture *f)
 {
-        *f = (struct http_fixture){.options = {"127.0.0.1:0", MIB(64), 64, 30, 30},
+        *f = (struct http_fixture){.options = {.listen = "127.0.0.1:0",
+                                               .body_max = MIB(64),
+                                               .connections_max = 64,
+                                               .idle_seconds = 30,
+                                               .request_seconds = 30},
                                    .reply_size = 2,
                                    .stream_max = KIB(64)};
 }

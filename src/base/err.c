@@ -4,6 +4,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A sentence that was cut loses the character that was cut in two. */
+static void end_whole(char *msg)
+{
+        size_t n = strlen(msg), tail = 0;
+        unsigned char c;
+
+        if (n < ERR_MSG_MAX - 1)
+                return;
+        while (tail < 3 && ((unsigned char)msg[n - 1 - tail] & 0xc0) == 0x80)
+                tail++;
+        c = (unsigned char)msg[n - 1 - tail];
+        if (c >= 0xc0 && tail < (size_t)(c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1))
+                msg[n - 1 - tail] = '\0';
+}
+
 int err_set(struct err *e, int code, const char *fmt, ...)
 {
         va_list ap;
@@ -13,6 +28,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(e->msg, sizeof e->msg, fmt, ap);
         va_end(ap);
+        end_whole(e->msg);
         e->code = code;
         return code;
 }
@@ -30,6 +46,7 @@ int err_set_errno(struct err *e, int code, const char *fmt, ...)
         va_end(ap);
         n = strlen(e->msg);
         snprintf(e->msg + n, sizeof e->msg - n, ": %s", strerror_r(-code, why, sizeof why));
+        end_whole(e->msg);
         e->code = code;
         return code;
 }
@@ -56,5 +73,6 @@ int err_wrap(struct err *e, int code, const char *fmt, ...)
                 memcpy(e->msg + n, what, len);
                 e->msg[(size_t)n + len] = '\0';
         }
+        end_whole(e->msg);
         return code;
 }

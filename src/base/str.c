@@ -143,8 +143,11 @@ void str_add_printable(struct str *s, const char *text, size_t n, size_t max_out
                         piece = hex;
                         piece_len = 4;
                 }
-                if (s->len - start + piece_len + 3 > max_out && i + MAX_OF(len, 1) < n) {
-                        str_add(s, ellipsis, 3);
+                bool last = i + MAX_OF(len, 1) == n;
+
+                if (s->len - start + piece_len + (last ? 0 : 3) > max_out) {
+                        if (s->len - start + 3 <= max_out)
+                                str_add(s, ellipsis, 3);
                         return;
                 }
                 str_add(s, piece, piece_len);

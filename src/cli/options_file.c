@@ -20,7 +20,7 @@ struct file {
 static int at(const struct file *f, const char *pointer, int r, struct err *e)
 {
         char dotted[256];
-        size_t n = MIN_OF(strlen(pointer), sizeof dotted - 1);
+        size_t n = utf8_valid_prefix(pointer, MIN_OF(strlen(pointer), sizeof dotted - 1));
 
         if (r == -ENOMEM)
                 return r;

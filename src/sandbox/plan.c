@@ -40,7 +40,7 @@ void plan_encode(const struct plan *p, struct str *s)
 /* A cursor whose failure sticks: look at `bad` once, at the end. */
 struct cursor {
         const char *at, *end;
-        bool bad;
+        bool bad, no_memory;
 };
 
 static uint64_t get_number(struct cursor *c)
@@ -56,6 +56,14 @@ static uint64_t get_number(struct cursor *c)
         return v;
 }
 
+static bool get_flag(struct cursor *c)
+{
+        uint64_t v = get_number(c);
+
+        c->bad |= v > 1;
+        return v == 1;
+}
+
 static char *get_bytes(struct cursor *c, size_t *ret_n)
 {
         uint64_t n = get_number(c);
@@ -66,11 +74,20 @@ static char *get_bytes(struct cursor *c, size_t *ret_n)
                 return NULL;
         }
         copy = mem_dup0(c->at, n);
+        c->no_memory |= !copy;
         c->bad = !copy;
         c->at += n;
-        if (ret_n)
-                *ret_n = n;
+        *ret_n = n;
         return copy;
+}
+
+static char *get_text(struct cursor *c)
+{
+        size_t n = 0;
+        char *text = get_bytes(c, &n);
+
+        c->bad |= text && strlen(text) != n;
+        return text;
 }
 
 static void get_binds(struct cursor *c, struct plan *p)
@@ -82,21 +99,21 @@ static void get_binds(struct cursor *c, struct plan *p)
                 return;
         }
         p->binds = calloc(n + 1, sizeof *p->binds);
-        c->bad = !p->binds;
+        c->no_memory = c->bad = !p->binds;
         for (; !c->bad && p->n_binds < n; p->n_binds++) {
                 struct sandbox_bind *b = &p->binds[p->n_binds];
 
-                b->source = get_bytes(c, NULL);
-                b->target = get_bytes(c, NULL);
-                b->writable = get_number(c);
-                b->optional = get_number(c);
+                b->source = get_text(c);
+                b->target = get_text(c);
+                b->writable = get_flag(c);
+                b->optional = get_flag(c);
         }
 }
 
 int plan_decode(const void *bytes, size_t n, struct plan *ret, struct err *e)
 {
         scoped(plan) struct plan p = {0};
-        struct cursor c = {bytes, (const char *)bytes + n, false};
+        struct cursor c = {bytes, (const char *)bytes + n, false, false};
 
         if (n < sizeof plan_magic || memcmp(bytes, plan_magic, sizeof plan_magic) != 0)
                 return err_set(e, -EBADMSG, "the host speaks of another version of this program");
@@ -104,10 +121,12 @@ int plan_decode(const void *bytes, size_t n, struct plan *ret, struct err *e)
 #define X(field, meaning) p.field = get_number(&c);
         PLAN_NUMBERS(X)
 #undef X
-        p.name = get_bytes(&c, NULL);
-        p.plugin_dir = get_bytes(&c, NULL);
+        p.name = get_text(&c);
+        p.plugin_dir = get_text(&c);
         get_binds(&c, &p);
         p.filter = get_bytes(&c, &p.filter_size);
+        if (c.no_memory)
+                return err_set_errno(e, -ENOMEM, "read the host's orders");
         if (c.bad || c.at != c.end)
                 return err_set(e, -EBADMSG, "the host's orders are garbled");
         *ret = p;

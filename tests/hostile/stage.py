@@ -18,6 +18,7 @@ from traces import PROGRAMS, Traces
 
 SITUATIONS = {"root": "full", "user": "namespaces", "denied": "filtered"}
 OBJECTS = os.path.join(support.BUILD, "tests", "hostile", "plugins")
+PROCESSES = 2000  # of a host and its boxes: the tests beside it have others left
 SETTLE = 2 * support.SLOW  # seconds after a row in which everything of it must be gone
 SETTLE_MEMORY = 6 * support.SLOW  # the host gives memory back a second after it saw fit
 
@@ -45,7 +46,7 @@ class Stage:
         self.folder = f"/tmp/stage-{Stage.number}"
         self.plugin_dir = os.path.join(self.folder, "plugins")
         os.makedirs(self.plugin_dir)
-        self.cgroup = world.child(f"host-{Stage.number}", memory)
+        self.cgroup = world.child(f"host-{Stage.number}", memory, PROCESSES)
         self.canaries = Canaries(os.path.join(self.folder, "canaries"), self.uid)
         self.args, self.host, self.watcher, self.peer = args, None, None, None
         spare = Plugin(os.path.join(support.BUNDLED, "crashtest", "crashtest.so"))
@@ -131,6 +132,11 @@ class Stage:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=lambda: os.nice(-15))
         self.seen()
 
+    def dismiss_watcher(self):
+        """Before an end of the host that is right."""
+        self.watcher.kill()
+        self.watcher.wait()
+
     def seen(self):
         """What the watcher saw since the last time."""
         self.watcher.stdin.write("mark\n")
@@ -142,6 +148,15 @@ class Stage:
         listed = self.host.get("/v1/plugins").json["plugins"]
         return [i["pid"] for health in listed if not names or health["name"] in names
                 for i in health["instances"]]
+
+    def box_processes(self, name):
+        """How many processes are in the box of a plugin's only instance."""
+        now, pid = self.traces(), self.instances(name)[0]
+        return max(len(pids) for pids in now.boxed.values() if pid in pids)
+
+    def boxed_beyond(self):
+        """Processes that belong to no living instance and were not there before."""
+        return self.traces().free - self.before.free
 
     def traces(self):
         return Traces(self.host, self.cgroup, self.instances(), self.per_box)
@@ -184,7 +199,7 @@ class Stage:
                 process.kill()
                 process.wait()
         if self.host:
-            if not self.host.alive():
+            if not self.host.alive() and self.host.process.returncode != 0:
                 words.append(f"the host is gone: {self.host.process.returncode}\n{self.host.stderr()}")
             else:
                 status = self.host.stop()

@@ -97,7 +97,7 @@ class Cgroup:
         made.write("pids", "pids.max", processes)
         return made
 
-    def child(self, name, memory=None):
+    def child(self, name, memory=None, processes=None):
         """A cgroup inside of this one. Version 2 keeps processes out of inner nodes, so that only
         children have any."""
         made = Cgroup({c: os.path.join(folder, name) for c, folder in self.folders.items()})
@@ -107,6 +107,8 @@ class Cgroup:
         if memory:
             version1 = os.path.exists(made.folders["memory"] + "/memory.limit_in_bytes")
             made.write("memory", "memory.limit_in_bytes" if version1 else "memory.max", memory)
+        if processes:
+            made.write("pids", "pids.max", processes)
         return made
 
     def mkdir(self):

@@ -28,6 +28,8 @@ class Trial:
         self.calls, self.faults, self.notes = [], [], []
         self.uncounted = 0  # calls that end without being counted: cancelled ones
         self.looks = []
+        self.ended = False
+        self.crowded = row.crowded
         self.lost = set()  # plugins that were taken away and whose numbers can't be asked for
         self.begun = time.monotonic()
 
@@ -78,6 +80,10 @@ class Trial:
         seen = self.stage.seen()
         self.looks.append(seen)
         return seen
+
+    def row_is_clean_again(self):
+        """The worker that was crowded has been replaced: from here on no box may have more."""
+        self.crowded = False
 
     @staticmethod
     def gone(pid, seconds):
@@ -146,6 +152,8 @@ class Trial:
     def invariants(self):
         """Words for each that does not hold. The row's own failure is not among them."""
         faults = self.faults
+        if self.ended:  # on purpose: what the host leaves is looked at when the stage is taken down
+            return faults + self.stage.canaries.take_hits()
         if not self.host.alive() or (self.host.pid, start_time(self.host.pid)) != self.identity:
             return [*faults, f"the host died: {self.host.process.poll()}\n{self.host.stderr()[-2000:]}"]
         for name, tool, answer, limit in self.calls:
@@ -163,7 +171,7 @@ class Trial:
     def left_over(self):
         """Given SETTLE seconds, and the memory a little more: it is looked at until it is well."""
         begin = time.monotonic()
-        crowded = self.stage.instances(self.name) if self.row.crowded else ()
+        crowded = self.stage.instances(self.name) if self.crowded else ()
         while True:
             past = time.monotonic() - begin
             words = self.stage.traces().beyond(self.stage.before, crowded,

@@ -51,12 +51,15 @@ HOSTILE_TOOL(double_free)
         return 0;
 }
 
+/* From one block over the head of the next, wherever malloc() has put the two. */
 HOSTILE_TOOL(smash)
 {
-        char *volatile block = malloc(2000), *volatile next = malloc(2000);
+        char *one = malloc(60000), *other = malloc(60000);
+        char *low = one < other ? one : other, *high = one < other ? other : one;
 
-        memset(block, 'x', 2100);
-        free(next);
+        for (volatile char *at = low; at < high + 64; at++)
+                *at = 'x';
+        free(high);
         return 0;
 }
 

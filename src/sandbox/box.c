@@ -19,15 +19,9 @@ static const struct {
         const char *name;
         int (*enter)(struct box *b, struct err *e);
 } walls[] = {
-    {"oom score", wall_oom_score}, /* wants the host's /proc */
-    {"namespaces", wall_namespaces},
-    {"files", wall_mounts},
-    {"init", wall_init}, /* from here on in the worker proper */
-    {"descriptors", wall_fds},
-    {"resource limits", wall_rlimits},
-    {"privileges", wall_caps},
-    {"landlock", wall_landlock},
-    {"seccomp", wall_seccomp},
+#define X(id, name, enter, stops) {name, enter},
+    WALLS(X)
+#undef X
 };
 
 /* No words reach the host but these, so what can't be told must at least not go on. */
@@ -53,16 +47,30 @@ static int read_plan(struct plan *ret, struct err *e)
         return plan_decode(bytes, (size_t)st.st_size, ret, e);
 }
 
-static int enter_walls(struct box *b, struct err *e)
+int box_enter_walls(struct box *b, enum wall first, enum wall last, struct err *e)
 {
-        int r = read_plan(&b->plan, e);
+        for (unsigned i = first; i <= last; i++) {
+                int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < ARRAY_LEN(walls); i++) {
-                r = walls[i].enter(b, e);
+                if (walls[i].enter && !wall_is_off(&b->plan, i))
+                        r = walls[i].enter(b, e);
                 if (r < 0)
                         return err_wrap(e, r, "%s", walls[i].name);
         }
-        return r < 0 ? r : 0;
+        return 0;
+}
+
+/* The commonest mistake of a root host: a plugin's folder that only root can read. */
+static int check_plugin_dir(const struct plan *p, struct err *e)
+{
+        const char *dir = p->namespaces & ISOLATION_NS_MOUNT ? SANDBOX_PLUGIN_DIR : p->plugin_dir;
+
+        if (access(dir, R_OK | X_OK) == 0)
+                return 0;
+        return err_set_errno(e, -errno,
+                             "plugin folder %s can't be read by the worker's user "
+                             "(chmod o+rx it)",
+                             p->plugin_dir);
 }
 
 struct crash_record *box_crash_record(void)
@@ -84,7 +92,11 @@ int box_enter(int argc, char **argv, struct err *e)
                 box_keep();
         if (argc < 2 || strcmp(argv[1], BOX_ARGUMENT) != 0 || fstat(BOX_FD_PLAN, &st) < 0)
                 return err_set(e, -EINVAL, "this program is started by forgesyte, not by hand");
-        r = enter_walls(&b, e);
+        r = read_plan(&b.plan, e);
+        if (r == 0)
+                r = box_enter_walls(&b, 0, WALL_COUNT - 1, e);
+        if (r == 0)
+                r = check_plugin_dir(&b.plan, e);
         if (r < 0) {
                 m.kind = BOX_FAILED;
                 m.number = -r;

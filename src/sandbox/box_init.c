@@ -49,6 +49,9 @@ static int filter_init(void)
         };
         struct sock_fprog prog = {ARRAY_LEN(code), code};
 
+        /* Its own promise, whatever the worker's is. */
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return -errno;
         return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0 ? -errno : 0;
 }
 
@@ -97,7 +100,7 @@ static void reap(pid_t worker)
         }
 }
 
-static void harden(const struct box *b)
+static void harden(struct box *b)
 {
         struct err ignored;
 
@@ -105,11 +108,12 @@ static void harden(const struct box *b)
         for (int fd = 0; fd < BOX_FD_STATUS; fd++)
                 close(fd);
         prctl(PR_SET_NAME, "forgesyte-init");
-        if (caps_drop(&b->plan, &ignored) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || filter_init() < 0)
+        if (box_enter_walls(b, WALL_CAPS, WALL_NO_NEW_PRIVS, &ignored) < 0 ||
+            prctl(PR_SET_DUMPABLE, 0) < 0 || filter_init() < 0)
                 _exit(70);
 }
 
-static void __attribute__((noreturn)) run_init(const struct box *b, pid_t worker, sigset_t polling)
+static void __attribute__((noreturn)) run_init(struct box *b, pid_t worker, sigset_t polling)
 {
         struct pollfd host = {.fd = BOX_FD_STATUS};
 

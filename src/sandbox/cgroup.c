@@ -158,7 +158,7 @@ void cgroup_root_open(const struct cgroup_options *o, struct cgroup_root *ret,
                 isolation_reason(why, "memory", "no cgroup: /proc does not tell which");
                 return;
         }
-        v = (struct cgroup_view){own, mounts, o->given};
+        v = (struct cgroup_view){own, mounts, o->given, o->without};
         find_places(o, &v, ret, why);
         for (unsigned i = 0; i < ret->n_places; i++)
                 sweep(ret->places[i].base);

@@ -41,6 +41,7 @@ struct cgroup_root {
 struct cgroup_options {
         const char *given; /* below the mount, or NULL: the host's own */
         bool no_version1, no_version2;
+        unsigned without; /* controllers to do without */
 };
 
 /* Finds what can be used, makes the runner's directories, sweeps those of dead hosts. What is

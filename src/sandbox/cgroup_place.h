@@ -9,6 +9,7 @@
 /* /proc/self/cgroup and /proc/self/mountinfo. */
 struct cgroup_view {
         const char *own, *mounts, *given;
+        unsigned without; /* controllers */
 };
 
 /* Where the host's cgroup of `controller` ("" is version 2) lies in the file system. */

@@ -100,6 +100,11 @@ static bool judge_limits(struct isolation *i, uint32_t host_uid)
                 isolation_reason(i, "pids", "no kernel limit on the number of its threads");
                 all = false;
         }
+        if (!i->cpu) {
+                isolation_reason(i, "cpu",
+                                 "no cgroup weighs its processor time: a low priority alone");
+                all = false;
+        }
         return all;
 }
 
@@ -115,7 +120,7 @@ void isolation_judge(struct isolation *i, uint32_t host_uid)
                 isolation_reason(i, "seccomp", "no system call filter");
         if (!i->landlock_abi && !(i->namespaces & ISOLATION_NS_MOUNT))
                 isolation_reason(i, "landlock", "not there: the host's files are readable");
-        if (!i->seccomp)
+        if (!i->seccomp || i->weakened)
                 i->level = ISOLATION_NONE;
         else if ((i->namespaces & tree) != tree)
                 i->level = ISOLATION_FILTERED;

@@ -45,7 +45,7 @@ enum isolation_namespace {
         ISOLATION_NS_CGROUP = 1 << 6,
 };
 
-#define ISOLATION_REASONS_MAX 12
+#define ISOLATION_REASONS_MAX 16
 #define ISOLATION_REASON_SIZE 160
 
 /* level: computed by isolation_judge() from the rest. reasons: why it is not `full`, one a wall.
@@ -58,6 +58,8 @@ struct isolation {
         int landlock_abi;
         enum isolation_memory memory;
         bool pids;
+        bool cpu;      /* a low share of the processor, by cgroup */
+        bool weakened; /* a test has switched off what no machine lacks */
         uint32_t uid;
         unsigned n_reasons;
         char reasons[ISOLATION_REASONS_MAX][ISOLATION_REASON_SIZE];

@@ -30,6 +30,7 @@
         X(nproc, "RLIMIT_NPROC; 0: other processes share the uid, so none is set")                 \
         X(nofile, "RLIMIT_NOFILE")                                                                 \
         X(core, "RLIMIT_CORE: 1 where cores go into a pipe, which ignores a 0")                    \
+        X(off, "WALL_BITs that a test has switched off")                                           \
         X(host_pid, "0 when the box has a pid namespace and can't know it")
 
 struct plan {

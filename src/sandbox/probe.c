@@ -18,24 +18,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macro.h"
 #include "sandbox/isolation_reason.h"
 #include "sandbox/mount_tree.h"
 #include "sandbox/seccomp_program.h"
 #include "sandbox/spawn.h"
-
-bool probe_is_faked(const char *list, const char *wall)
-{
-        size_t len = strlen(wall);
-
-        while (list && *list) {
-                size_t n = strcspn(list, ",");
-
-                if (n == len && !strncmp(list, wall, len))
-                        return true;
-                list += n + (list[n] == ',');
-        }
-        return false;
-}
 
 /* A trial runs in a child and answers by its exit status; -errno when there was no child. */
 struct trial {
@@ -132,23 +119,23 @@ static int find_spaces(struct machine *m, unsigned user, unsigned wanted)
         return failure;
 }
 
-static void probe_spaces(const char *fakes, struct machine *m, struct isolation *why)
+static void probe_spaces(const struct wall_switches *off, struct machine *m, struct isolation *why)
 {
         static const struct {
-                const char *fake;
+                enum wall wall;
                 unsigned bit;
-        } fakeable[] = {{"pidns", ISOLATION_NS_PID},
-                        {"mountns", ISOLATION_NS_MOUNT},
-                        {"netns", ISOLATION_NS_NET}};
+        } kinds[] = {{WALL_PIDNS, ISOLATION_NS_PID}, {WALL_MOUNTNS, ISOLATION_NS_MOUNT},
+                     {WALL_NETNS, ISOLATION_NS_NET}, {WALL_IPCNS, ISOLATION_NS_IPC},
+                     {WALL_UTSNS, ISOLATION_NS_UTS}, {WALL_CGROUPNS, ISOLATION_NS_CGROUP}};
         unsigned wanted = ISOLATION_NS_CGROUP * 2 - 1 - ISOLATION_NS_USER;
         int r = -EPERM;
 
-        for (size_t i = 0; i < ARRAY_LEN(fakeable); i++)
-                if (probe_is_faked(fakes, fakeable[i].fake))
-                        wanted &= ~fakeable[i].bit;
-        if (geteuid() == 0 && !probe_is_faked(fakes, "root"))
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+                if (wall_is_missing(off, kinds[i].wall))
+                        wanted &= ~kinds[i].bit;
+        if (geteuid() == 0 && !wall_switch_is_set(off, WALL_SWITCH_ROOT))
                 r = find_spaces(m, 0, wanted);
-        if (!m->namespaces && !probe_is_faked(fakes, "userns"))
+        if (!m->namespaces && !wall_switch_is_set(off, WALL_SWITCH_USERNS))
                 r = find_spaces(m, ISOLATION_NS_USER, wanted);
         if (r != 0 && !m->namespaces)
                 isolation_reason(why, "namespaces", "refused to this user: %s",
@@ -225,12 +212,13 @@ static void probe_landlock(struct machine *m)
         m->landlock_abi = abi > 0 && try_out(&t) == 0 ? (int)abi : 0;
 }
 
-static void probe_user(const char *fakes, uint32_t uid_first, struct machine *m,
+static void probe_user(const struct wall_switches *off, uint32_t uid_first, struct machine *m,
                        struct isolation *why)
 {
         struct trial t = {.no_clone3 = m->no_clone3, .run = try_user, .arg = &uid_first};
 
-        if (geteuid() != 0 || probe_is_faked(fakes, "root") || (m->namespaces & ISOLATION_NS_USER))
+        if (geteuid() != 0 || wall_switch_is_set(off, WALL_SWITCH_ROOT) ||
+            wall_is_missing(off, WALL_UID) || (m->namespaces & ISOLATION_NS_USER))
                 return;
         m->own_user = try_out(&t) == 0;
         if (!m->own_user)
@@ -264,20 +252,20 @@ static uint64_t core_limit(void)
                pattern[0] == '|';
 }
 
-void probe_machine(const char *fakes, uint32_t uid_first, struct machine *ret,
+void probe_machine(const struct wall_switches *off, uint32_t uid_first, struct machine *ret,
                    struct isolation *why)
 {
         struct trial clone3 = {.run = try_clone3};
         struct machine m = {0};
 
-        m.no_clone3 = probe_is_faked(fakes, "pidfd") || try_out(&clone3) < 0;
-        probe_spaces(fakes, &m, why);
-        probe_user(fakes, uid_first, &m, why);
-        if (!probe_is_faked(fakes, "seccomp"))
+        m.no_clone3 = wall_switch_is_set(off, WALL_SWITCH_PIDFD) || try_out(&clone3) < 0;
+        probe_spaces(off, &m, why);
+        probe_user(off, uid_first, &m, why);
+        if (!wall_is_missing(off, WALL_SECCOMP))
                 probe_seccomp(&m, why);
-        if (!probe_is_faked(fakes, "landlock"))
-                probe_landlock(&m);
-        m.nproc = nproc_counts_box(&m);
+        probe_landlock(&m);
+        m.landlock_abi = MIN_OF(m.landlock_abi, off->landlock_abi);
+        m.nproc = !wall_is_missing(off, WALL_NPROC) && nproc_counts_box(&m);
         m.core = core_limit();
         *ret = m;
 }

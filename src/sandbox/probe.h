@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sandbox/isolation.h"
+#include "sandbox/wall_switch.h"
 
 struct machine {
         unsigned namespaces; /* with ISOLATION_NS_USER when that is how the others are got */
@@ -20,10 +20,8 @@ struct machine {
         uint64_t core; /* the RLIMIT_CORE under which no core is made */
 };
 
-/* Is `wall` in the comma list? */
-bool probe_is_faked(const char *list, const char *wall);
-/* fake_missing: walls to pretend absent. Reasons for what is missing go into `why`. */
-void probe_machine(const char *fake_missing, uint32_t uid_first, struct machine *ret,
+/* What is switched off is taken for absent. Reasons for what is missing go into `why`. */
+void probe_machine(const struct wall_switches *off, uint32_t uid_first, struct machine *ret,
                    struct isolation *why);
 
 #endif

@@ -35,15 +35,24 @@ static uint32_t default_uids(void)
         return SANDBOX_UID_FIRST + ((uint32_t)getpid() & 0x3fff) * SANDBOX_SLOTS;
 }
 
-static void open_cgroups(struct sandbox_runner *r, const struct sandbox_runner_options *o)
+static void open_cgroups(struct sandbox_runner *r, const struct wall_switches *off,
+                         const char *given)
 {
-        bool none = probe_is_faked(o->fake_missing, "cgroup");
-        const struct cgroup_options options = {
-            .given = o->cgroup,
-            .no_version1 = none || probe_is_faked(o->fake_missing, "cgroup1"),
-            .no_version2 = none || probe_is_faked(o->fake_missing, "cgroup2"),
+        static const struct {
+                enum wall wall;
+                enum cgroup_controller bit;
+        } controllers[] = {
+            {WALL_MEMORY, CGROUP_MEMORY}, {WALL_PIDS, CGROUP_PIDS}, {WALL_CPU, CGROUP_CPU}};
+        bool none = wall_switch_is_set(off, WALL_SWITCH_CGROUP);
+        struct cgroup_options options = {
+            .given = given,
+            .no_version1 = none || wall_switch_is_set(off, WALL_SWITCH_CGROUP1),
+            .no_version2 = none || wall_switch_is_set(off, WALL_SWITCH_CGROUP2),
         };
 
+        for (size_t i = 0; i < ARRAY_LEN(controllers); i++)
+                if (wall_is_missing(off, controllers[i].wall))
+                        options.without |= controllers[i].bit;
         cgroup_root_open(&options, &r->cgroups, &r->reasons);
 }
 
@@ -57,6 +66,8 @@ static void describe(struct sandbox_runner *r)
         i.landlock_abi = r->machine.landlock_abi;
         i.memory = r->cgroups.kind;
         i.pids = r->cgroups.pids || r->machine.nproc;
+        for (unsigned n = 0; n < r->cgroups.n_places; n++)
+                i.cpu |= (r->cgroups.places[n].controllers & CGROUP_CPU) != 0;
         i.uid = r->machine.own_user ? r->uid_first : geteuid();
         r->reasons = i;
         isolation_judge(&i, geteuid());
@@ -67,8 +78,11 @@ int sandbox_runner_new(const struct sandbox_runner_options *o, struct sandbox_ru
                        struct err *e)
 {
         scoped(sandbox_runner_free) struct sandbox_runner *r = NULL;
+        struct wall_switches off;
         int code = require_pidfd(e);
 
+        if (code == 0)
+                code = wall_switches_parse(o->fake_missing, &off, e);
         if (code < 0)
                 return code;
         if (!o->worker_path || o->worker_path[0] != '/')
@@ -84,9 +98,11 @@ int sandbox_runner_new(const struct sandbox_runner_options *o, struct sandbox_ru
         if (!r->worker_path)
                 return err_set_errno(e, -ENOMEM, "make the sandbox runner");
         r->uid_first = o->uid_first ? o->uid_first : default_uids();
-        close_proc_self(r);
-        probe_machine(o->fake_missing, r->uid_first, &r->machine, &r->reasons);
-        open_cgroups(r, o);
+        r->off = wall_switches_off(&off, &r->reasons);
+        if (!(r->off & WALL_BIT(WALL_DUMPABLE)))
+                close_proc_self(r);
+        probe_machine(&off, r->uid_first, &r->machine, &r->reasons);
+        open_cgroups(r, &off, o->cgroup);
         describe(r);
         *ret = take_ptr(r);
         return 0;

@@ -20,9 +20,7 @@ struct sandbox_runner_options {
         const char *worker_path; /* absolute path of forgesyte-worker */
         const char *cgroup;      /* a cgroup that was given to us (path below the mount), or NULL */
         uint32_t uid_first;      /* root host: workers' uids are uid_first + slot; 0: the default */
-        const char *fake_missing; /* comma list of walls to pretend absent, for tests: userns,
-                                     pidns, mountns, netns, cgroup, cgroup1, cgroup2, landlock,
-                                     seccomp, pidfd, root. NULL: none */
+        const char *fake_missing; /* comma list of walls to do without, for tests: wall_switch.h */
 };
 
 /* Tries out what this machine can do, in throw-away children, and makes the parent cgroup.

@@ -133,6 +133,7 @@ static int make_plan(struct sandbox *s, const struct sandbox_policy *p, struct s
             .nproc = process_rlimit(r, p, own_pids),
             .nofile = p->nofile,
             .core = m->core,
+            .off = r->off,
             .host_pid = own_pids ? 0 : (uint64_t)getpid(),
             .name = (char *)p->name,
             .plugin_dir = p->plugin_dir,
@@ -289,6 +290,8 @@ static int start(struct sandbox *s, const struct sandbox_policy *p, struct birth
         char *argv[] = {(char *)"forgesyte-worker", (char *)BOX_ARGUMENT, (char *)p->name, NULL};
         struct spawn spawn = {
             .namespaces = s->isolation.namespaces & ~(unsigned)ISOLATION_NS_CGROUP,
+            .outlives = r->off & WALL_BIT(WALL_PDEATHSIG),
+            .leaves_fds = r->off & WALL_BIT(WALL_FDS),
             .no_clone3 = r->machine.no_clone3,
             .into_cgroup = s->has_cgroup && !r->machine.no_clone3 ? s->cgroup.into : -1,
             .procs = s->cgroup.procs,
@@ -324,7 +327,7 @@ static int keep(struct sandbox *s, struct err *e)
         struct sandbox_runner *r = s->runner;
         int code;
 
-        if (s->isolation.namespaces & ISOLATION_NS_PID)
+        if ((s->isolation.namespaces & ISOLATION_NS_PID) || (r->off & WALL_BIT(WALL_KEEPER)))
                 return 0;
         code = keeper_start(&r->keeper, r->worker_path, e);
         if (code < 0)

@@ -157,7 +157,8 @@ static int arrange_fds(const struct spawn *s)
                 if (dup2(lifted[i], i) < 0)
                         die(lifted[BOX_FD_SETUP], "place a descriptor");
         /* Ours all close at execve anyway; a library's may not. The box looks again. */
-        (void)!close_range(BOX_FD_COUNT, ~0u, CLOSE_RANGE_CLOEXEC);
+        if (!s->leaves_fds)
+                (void)!close_range(BOX_FD_COUNT, ~0u, CLOSE_RANGE_CLOEXEC);
         return lifted[BOX_FD_SETUP];
 }
 

@@ -19,6 +19,7 @@
 struct spawn {
         unsigned namespaces; /* isolation_namespace bits, all but the cgroup's made here */
         bool outlives;       /* it does not die with the host */
+        bool leaves_fds;     /* what the host has open without O_CLOEXEC stays */
         bool no_clone3;      /* not on this kernel or not through its filter */
         int into_cgroup;     /* -1: none */
         const int *procs;    /* cgroup.procs to move into, when into_cgroup is not used */

@@ -48,7 +48,7 @@ static int add_controller(const struct cgroup_view *v, size_t i, struct cgroup_r
 void wall_cgroup1(const struct cgroup_view *v, struct cgroup_root *root, struct isolation *why)
 {
         for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
-                int r = add_controller(v, i, root);
+                int r = v->without & controllers[i].bit ? -ENODEV : add_controller(v, i, root);
 
                 if (r < 0 && controllers[i].bit != CGROUP_CPU)
                         isolation_reason(why, "version 1", "%s",

@@ -104,18 +104,19 @@ static void climb_from_leaf(char *base)
                 *last = '\0';
 }
 
-static int open_place(struct cgroup_place *place, unsigned *ret_enabled)
+static int open_place(struct cgroup_place *place, unsigned without, unsigned *ret_enabled)
 {
         scoped(fd) int base = open(place->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
         scoped(fd) int dir = -1;
-        unsigned floor = 0;
+        unsigned floor = 0, wanted;
         int r;
 
         if (base < 0)
                 return -errno;
-        if (!(available(base) & CGROUP_MEMORY))
+        wanted = available(base) & ~without;
+        if (!(wanted & CGROUP_MEMORY))
                 return -ENODEV;
-        r = hand_down(base, available(base), &floor);
+        r = hand_down(base, wanted, &floor);
         if (!floor)
                 return r;
         r = cgroup_place_make(place);
@@ -135,7 +136,7 @@ void wall_cgroup2(const struct cgroup_view *v, struct cgroup_root *root, struct 
 
         if (cgroup_place_base(v, "", place.base, sizeof place.base)) {
                 climb_from_leaf(place.base);
-                r = open_place(&place, &place.controllers);
+                r = open_place(&place, v->without, &place.controllers);
         }
         if (r < 0) {
                 isolation_reason(why, "version 2", "%s",

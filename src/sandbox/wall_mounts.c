@@ -198,45 +198,6 @@ static int make_root(const struct plan *p, int *ret, struct err *e)
         return r;
 }
 
-static int mount_scratch(int root, const char *target, const struct plan *p, struct err *e)
-{
-        char size[48];
-        const char *const options[] = {size, "nr_inodes=4096", "mode=1777", NULL};
-        scoped(fd) int tree = -1;
-
-        snprintf(size, sizeof size, "size=%llu", (unsigned long long)p->tmp_bytes);
-        tree = mount_tree_new("tmpfs", options, RW_DATA);
-        if (tree < 0)
-                return err_set_errno(e, tree, "make %s", target);
-        return mount_tree_attach(tree, root, target, e);
-}
-
-/* Read-only as a whole: nothing in there that a plugin could write to is its to write. */
-static int mount_proc(int root, const struct plan *p, struct err *e)
-{
-        static const char *const options[] = {"hidepid=2", NULL};
-        static const char *const masked[] = {"kcore",      "keys",          "key-users",  "kmsg",
-                                             "timer_list", "sysrq-trigger", "sched_debug"};
-        scoped(fd) int tree = -1;
-        int r;
-
-        if (p->proc_static)
-                return 0; /* box_files_write has put copies there */
-        tree = mount_tree_new("proc", options, RO_DATA);
-        if (tree < 0)
-                return err_set_errno(e, tree, "make /proc");
-        r = mount_tree_attach(tree, root, "/proc", e);
-        for (size_t i = 0; r == 0 && i < ARRAY_LEN(masked); i++) {
-                scoped(fd) int null = mount_tree_clone("/dev/null", RO_NODES);
-                char path[64];
-
-                snprintf(path, sizeof path, "/proc/%s", masked[i]);
-                if (null >= 0 && faccessat(tree, masked[i], F_OK, 0) == 0)
-                        r = mount_tree_attach(null, root, path, e);
-        }
-        return r;
-}
-
 static int turn_root(int root, struct err *e)
 {
         struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -259,11 +220,9 @@ static int build(struct view *v, const struct plan *p, struct err *e)
         int r = make_root(p, &root, e);
 
         if (r == 0)
-                r = mount_scratch(root, "/tmp", p, e);
+                r = scratch_mount(root, p, e);
         if (r == 0)
-                r = mount_scratch(root, "/dev/shm", p, e);
-        if (r == 0)
-                r = mount_proc(root, p, e);
+                r = proc_mount(root, p, e);
         for (size_t i = 0; r == 0 && i < v->n; i++)
                 r = mount_tree_attach(v->trees[i].fd, root, v->trees[i].target, e);
         return r < 0 ? r : turn_root(root, e);

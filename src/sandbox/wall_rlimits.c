@@ -1,10 +1,7 @@
 /* wall_rlimits.c -- what one process may use of the kernel, whatever the cgroup says of all. */
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "base/macro.h"
 #include "sandbox/walls.h"
 
@@ -46,39 +43,34 @@ int wall_rlimits(struct box *b, struct err *e)
 {
         const struct plan *p = &b->plan;
         const struct {
+                enum wall wall;
                 int resource;
                 const char *name;
                 uint64_t value;
         } limits[] = {
-            {RLIMIT_CORE, "RLIMIT_CORE", p->core}, /* a core delays the news of a death */
-            {RLIMIT_NOFILE, "RLIMIT_NOFILE", p->nofile},
-            {RLIMIT_FSIZE, "RLIMIT_FSIZE", (uint64_t)16 << 30},
-            {RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", p->gpu ? LIMIT_NONE : KIB(64)},
-            {RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE", 0},
-            {RLIMIT_RTPRIO, "RLIMIT_RTPRIO", 0},
-            {RLIMIT_NICE, "RLIMIT_NICE", 0},
-            {RLIMIT_SIGPENDING, "RLIMIT_SIGPENDING", 256},
-            {RLIMIT_NPROC, "RLIMIT_NPROC", p->nproc ? p->nproc : LIMIT_NONE},
-            {RLIMIT_STACK, "RLIMIT_STACK", MIB(8)},
-            {RLIMIT_DATA, "RLIMIT_DATA", data_limit(p)},
-            {RLIMIT_AS, "RLIMIT_AS", space_limit(p)},
+            {WALL_CORE, RLIMIT_CORE, "RLIMIT_CORE",
+             p->core}, /* a core delays the news of a death */
+            {WALL_NOFILE, RLIMIT_NOFILE, "RLIMIT_NOFILE", p->nofile},
+            {WALL_FSIZE, RLIMIT_FSIZE, "RLIMIT_FSIZE", (uint64_t)16 << 30},
+            {WALL_MEMLOCK, RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", p->gpu ? LIMIT_NONE : KIB(64)},
+            {WALL_MSGQUEUE, RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE", 0},
+            {WALL_RTPRIO, RLIMIT_RTPRIO, "RLIMIT_RTPRIO", 0},
+            {WALL_NICE, RLIMIT_NICE, "RLIMIT_NICE", 0},
+            {WALL_SIGPENDING, RLIMIT_SIGPENDING, "RLIMIT_SIGPENDING", 256},
+            {WALL_NPROC, RLIMIT_NPROC, "RLIMIT_NPROC", p->nproc ? p->nproc : LIMIT_NONE},
+            {WALL_STACK, RLIMIT_STACK, "RLIMIT_STACK", MIB(8)},
+            {WALL_DATA, RLIMIT_DATA, "RLIMIT_DATA", data_limit(p)},
+            {WALL_AS, RLIMIT_AS, "RLIMIT_AS", space_limit(p)},
         };
 
         for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
-                int r = lower(limits[i].resource, limits[i].name, limits[i].value, e);
+                int r;
 
+                if (wall_is_off(p, limits[i].wall))
+                        continue;
+                r = lower(limits[i].resource, limits[i].name, limits[i].value, e);
                 if (r < 0)
                         return r;
         }
-        if (setpriority(PRIO_PROCESS, 0, 10) < 0 && errno != EACCES)
-                return err_set_errno(e, -errno, "lower its priority");
         return 0;
-}
-
-/* When the machine runs out of memory as a whole, workers go before the host. */
-int wall_oom_score(struct box *b unused_param, struct err *e unused_param)
-{
-        scoped(fd) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-        return fd >= 0 && write(fd, "900", 3) == 3 ? 0 : 1;
 }

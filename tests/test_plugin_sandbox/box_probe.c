@@ -272,6 +272,49 @@ static void do_read(const char *arg)
                 close(fd);
 }
 
+/* openw PATH: may it be opened for writing? Nothing is written. */
+static void do_openw(const char *arg)
+{
+        int fd = open(arg, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+
+        answer("%d", fd < 0 ? errno : 0);
+        if (fd >= 0)
+                close(fd);
+}
+
+/* raise RESOURCE VALUE: sets both limits of itself to that. */
+static void do_raise_limit(const char *arg)
+{
+        char *end;
+        int resource = (int)strtol(arg, &end, 10);
+        rlim_t value = strtoull(end, NULL, 10);
+        struct rlimit rl = {value, value};
+
+        answer("%d", setrlimit((__rlimit_resource_t)resource, &rl) < 0 ? errno : 0);
+}
+
+/* run PATH ARGUMENT: the exit code of another program. */
+static void do_run(const char *arg)
+{
+        char path[256], *space;
+        int status = -1;
+        pid_t pid;
+
+        snprintf(path, sizeof path, "%s", arg);
+        space = strchr(path, ' ');
+        if (space)
+                *space++ = '\0';
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+                execl(path, path, space, (char *)NULL);
+                _exit(126);
+        }
+        if (pid > 0)
+                waitpid(pid, &status, 0);
+        answer("%d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
 /* Writes 1 MiB pieces until the file system says no. */
 static void do_fill(const char *arg)
 {
@@ -279,7 +322,7 @@ static void do_fill(const char *arg)
         int fd = open(arg, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         size_t mib = 0;
 
-        while (fd >= 0 && mib < 1024 && write(fd, piece, sizeof piece) == sizeof piece)
+        while (fd >= 0 && mib < 64 && write(fd, piece, sizeof piece) == sizeof piece)
                 mib++;
         answer("%zu %d", mib, errno);
         if (fd >= 0)
@@ -404,6 +447,9 @@ static const struct {
     {"open", do_open},
     {"write", do_write},
     {"read", do_read},
+    {"openw", do_openw},
+    {"raise_limit", do_raise_limit},
+    {"run", do_run},
     {"fill", do_fill},
     {"fds", do_fds},
     {"sys", do_sys},

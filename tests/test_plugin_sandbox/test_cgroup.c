@@ -57,9 +57,9 @@ static void test_mounts_are_found_with_their_odd_names(void **state)
 
 static void test_a_mount_from_the_middle_of_the_tree_is_joined_right(void **state)
 {
-        const struct cgroup_view inside = {"4:cpu:/docker/x/y\n", mounts, NULL};
-        const struct cgroup_view at_root = {"4:memory:/\n", mounts, NULL};
-        const struct cgroup_view given = {"4:memory:/a\n", mounts, "/b/c"};
+        const struct cgroup_view inside = {"4:cpu:/docker/x/y\n", mounts, NULL, 0};
+        const struct cgroup_view at_root = {"4:memory:/\n", mounts, NULL, 0};
+        const struct cgroup_view given = {"4:memory:/a\n", mounts, "/b/c", 0};
         char path[128];
 
         (void)state;

@@ -16,6 +16,7 @@ static struct isolation full(void)
                                   .landlock_abi = 4,
                                   .memory = ISOLATION_MEMORY_CGROUP1,
                                   .pids = true,
+                                  .cpu = true,
                                   .uid = 7000};
 }
 
@@ -41,7 +42,7 @@ static void test_each_missing_wall_costs_full_and_gives_one_reason(void **state)
         unsigned reasons;
 
         (void)state;
-        for (int wall = 0; wall < 7; wall++) {
+        for (int wall = 0; wall < 8; wall++) {
                 struct isolation i = full();
 
                 if (wall == 0)
@@ -58,6 +59,8 @@ static void test_each_missing_wall_costs_full_and_gives_one_reason(void **state)
                         i.namespaces &= ~(unsigned)ISOLATION_NS_UTS;
                 if (wall == 6)
                         i.memory = ISOLATION_MEMORY_NONE;
+                if (wall == 7)
+                        i.cpu = false;
                 assert_int_equal(judged(i, &reasons), ISOLATION_NAMESPACES);
                 assert_int_equal(reasons, 1);
         }
@@ -81,6 +84,15 @@ static void test_without_the_filter_nothing_else_counts(void **state)
 
         (void)state;
         i.seccomp = false;
+        assert_int_equal(judged(i, NULL), ISOLATION_NONE);
+}
+
+static void test_what_a_test_has_switched_off_leaves_no_level(void **state)
+{
+        struct isolation i = full();
+
+        (void)state;
+        i.weakened = true;
         assert_int_equal(judged(i, NULL), ISOLATION_NONE);
 }
 
@@ -132,6 +144,7 @@ int main(void)
             cmocka_unit_test(test_each_missing_wall_costs_full_and_gives_one_reason),
             cmocka_unit_test(test_without_processes_or_files_of_its_own_it_is_filtered),
             cmocka_unit_test(test_without_the_filter_nothing_else_counts),
+            cmocka_unit_test(test_what_a_test_has_switched_off_leaves_no_level),
             cmocka_unit_test(test_the_hosts_own_user_is_not_a_uid_of_its_own),
             cmocka_unit_test(test_levels_have_names),
             cmocka_unit_test(test_json_shows_every_field),

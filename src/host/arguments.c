@@ -153,7 +153,10 @@ static int from_multipart(struct maker *m, const char *content_type, const char 
         for (size_t i = 0; i < parts.n && r == 0; i++) {
                 const struct http_part *p = &parts.parts[i];
 
-                r = p->filename[0] ? add_file(m, p) : add_text(m, p->name, p->data, p->size);
+                /* What a browser sends for a file that nobody chose. */
+                if (p->is_file && !p->filename[0] && p->size == 0)
+                        continue;
+                r = p->is_file ? add_file(m, p) : add_text(m, p->name, p->data, p->size);
         }
         http_parts_done(&parts);
         return r;

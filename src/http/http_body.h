@@ -4,6 +4,7 @@
 #ifndef FORGESYTE_HTTP_HTTP_BODY_H
 #define FORGESYTE_HTTP_HTTP_BODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,8 @@
 
 struct http_part {
         char name[65];
-        char filename[256];     /* "" when it is a text part */
+        char filename[256];     /* "" when none was given, or an empty one */
+        bool is_file;           /* it has a file name, be it an empty one */
         char content_type[128]; /* "" when not given */
         const char *data;       /* into the body */
         size_t size;

@@ -79,8 +79,9 @@ static int read_disposition(struct walk *w, struct http_part *part, const char *
                         continue; /* filename* too: RFC 7578 forbids it */
                 if (utf8_valid_prefix(text, len) != len)
                         return bad_part(w, "has a name that is not UTF-8");
-                if (is_file ? part->filename[0] : part->name[0])
+                if (is_file ? part->is_file : part->name[0] != '\0')
                         return bad_part(w, "has two names");
+                part->is_file |= is_file;
                 if (!is_file && len >= sizeof part->name)
                         return bad_part(w, "has a name of more than 64 bytes");
                 /* A file's name is for people; what is too long is cut at a character. */

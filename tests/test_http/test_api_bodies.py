@@ -21,7 +21,7 @@ def multipart(*parts, boundary="xYzZy"):
     body = b""
     for name, filename, content_type, data in parts:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'
-        head += f'; filename="{filename}"' if filename else ""
+        head += f'; filename="{filename}"' if filename is not None else ""
         head += f"\r\nContent-Type: {content_type}" if content_type else ""
         body += head.encode() + b"\r\n\r\n" + data + b"\r\n"
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
@@ -66,6 +66,16 @@ class Bodies(HostCase):
                                        ("note", None, None, "grüße".encode()),
                                        ("count", None, None, b"42"), ("flag", None, None, b"true"))
         self.check(self.send(body, content_type), data, "grüße", 42, True)
+
+    def test_a_file_that_nobody_chose_is_no_argument(self):
+        body, content_type = multipart(("data", "", "application/octet-stream", b""),
+                                       ("note", None, None, b"n"))
+        self.assert_error(self.send(body, content_type), 422, "InvalidArguments",
+                          '"data" is required and missing')
+
+    def test_a_file_without_a_name_is_bytes_not_base64(self):
+        body, content_type = multipart(("data", "", "application/octet-stream", b"QUJD\0\xff"))
+        self.check(self.send(body, content_type), b"QUJD\0\xff")
 
     def test_a_text_part_of_the_wrong_type_is_refused(self):
         body, content_type = multipart(("data", "a.bin", None, b"x"),

@@ -74,6 +74,7 @@ static void test_finds_the_parts_where_they_lie(void **state)
         assert_memory_equal(p.parts[1].data, "\x89PNG\r\n\r\n--\r\n--A\0", 16);
         assert_string_equal(p.parts[2].name, "empty");
         assert_string_equal(p.parts[2].filename, "");
+        assert_true(p.parts[2].is_file && !p.parts[0].is_file);
         assert_int_equal(p.parts[2].size, 0);
         http_parts_done(&p);
 }

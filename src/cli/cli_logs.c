@@ -60,14 +60,26 @@ struct follow {
         struct sse sse;
 };
 
+/* {"lines": N}: the plugin prints faster than this program is read. */
+static void print_dropped(const char *data, size_t n)
+{
+        scoped(json_decref) json_t *json = NULL;
+
+        if (json_parse(data, n, &json, NULL) == 0)
+                fprintf(stderr, "... %lld lines left out\n",
+                        (long long)json_integer_value(json_object_get(json, "lines")));
+}
+
 /* Each line is out before the next is waited for. A reader that left ends it; main has the words.
  */
-static int on_event(void *ctx, const char *name unused_param, const char *data, size_t n,
-                    struct err *e)
+static int on_event(void *ctx, const char *name, const char *data, size_t n, struct err *e)
 {
         struct follow *f = ctx;
 
-        take_line(f->flags, data, n);
+        if (strcmp(name, "dropped") == 0)
+                print_dropped(data, n);
+        else
+                take_line(f->flags, data, n);
         return fflush(stdout) == 0 ? 0 : err_set(e, -EPIPE, "stdout is gone");
 }
 

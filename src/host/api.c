@@ -131,6 +131,8 @@ static const struct route routes[] = {
     {"POST", "v1/plugins/*/tools/*/run", api_post_run},
 };
 
+const char *const api_vital_paths[] = {"/livez", "/readyz", "/healthz", NULL};
+
 static bool cut_path(const char *path, struct api_path *p)
 {
         char *rest = p->text;
@@ -256,7 +258,7 @@ static void on_gone(unused_param void *ctx, struct http_exchange *x)
 
         if (!r)
                 return;
-        if (r->stream)
+        if (r->feed)
                 api_stream_gone(r);
         else if (r->call)
                 supervisor_cancel(r->api->o.supervisor, r->call);
@@ -304,7 +306,7 @@ int api_new(const struct api_options *o, struct api **ret, struct err *e)
                 return err_set_errno(e, -ENOMEM, "make the API");
         a->o = *o;
         a->started_ns = clock_mono_ns();
-        TAILQ_INIT(&a->streams);
+        api_stream_init(a);
         *ret = a;
         return 0;
 }
@@ -313,7 +315,7 @@ void api_free(struct api *a)
 {
         if (!a)
                 return;
-        loop_timer_unset(a->o.loop, &a->heartbeat);
+        api_stream_done(a);
         http_guard_free(a->guard);
         free(a);
 }

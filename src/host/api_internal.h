@@ -9,7 +9,8 @@
 #include "host/api.h"
 
 #define API_SEGMENTS_MAX  8
-#define API_STREAM_BUFFER MIB(1)
+#define API_STREAM_BUFFER MIB(1)   /* of events unread; then their reader is cut off */
+#define API_LOG_BUFFER    KIB(256) /* of log lines unread; then lines are left out, and counted */
 
 /* A path cut at its slashes. */
 struct api_path {
@@ -18,17 +19,29 @@ struct api_path {
         size_t n;
 };
 
-enum api_stream_kind { API_STREAM_EVENTS, API_STREAM_LOGS };
+TAILQ_HEAD(api_requests, api_request);
+
+/* One source of a stream, and who listens: the host's events, or a plugin's log. What comes is
+ * gathered, and goes to every listener in one piece. */
+struct api_feed {
+        TAILQ_ENTRY(api_feed) link;
+        struct api *api;
+        char plugin[65]; /* "": events */
+        struct api_requests readers;
+        struct str pending;
+        uint64_t lines, left_out; /* in `pending`; behind them, not even there */
+        bool due;
+};
 
 /* Hangs off an exchange that is not answered at once: a run, a reload, or a stream. */
 struct api_request {
-        TAILQ_ENTRY(api_request) link; /* streams are in api.streams */
+        TAILQ_ENTRY(api_request) link; /* streams are with their feed */
         struct api *api;
         struct http_exchange *x;
         struct host_call *call; /* a run under way */
         bool reload_all;
-        bool stream;
-        enum api_stream_kind kind;
+        struct api_feed *feed; /* a stream's, else NULL */
+        uint64_t dropped;      /* log lines that it was spared, and not told of yet */
         char plugin[65];
 };
 
@@ -37,8 +50,10 @@ struct api {
         struct http_guard *guard;
         int64_t started_ns;
         bool draining;
-        TAILQ_HEAD(, api_request) streams;
-        struct loop_timer heartbeat;
+        struct api_feed events;
+        TAILQ_HEAD(, api_feed) logs;
+        int64_t flushed_ns;
+        struct loop_timer heartbeat, flush;
 };
 
 struct api_request *api_request_new(struct api *a, struct http_exchange *x);
@@ -60,5 +75,7 @@ void api_post_run(struct api *a, struct http_exchange *x, const struct api_path 
 void api_post_reload(struct api *a, struct http_exchange *x, const struct api_path *p);
 void api_post_reload_all(struct api *a, struct http_exchange *x, const struct api_path *p);
 void api_stream_gone(struct api_request *r);
+void api_stream_init(struct api *a);
+void api_stream_done(struct api *a);
 
 #endif

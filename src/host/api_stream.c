@@ -10,55 +10,182 @@
 #include "host/api_internal.h"
 
 #define HEARTBEAT_S  15
+#define FLUSH_NS     (10 * NSEC_PER_MSEC) /* between two deliveries of a feed */
+#define GATHER_MAX   KIB(64)              /* for one delivery; of a log, more is left out */
 #define TAIL_DEFAULT 200
 #define TAIL_MAX     10000
 
-static void send_text(struct api_request *r, const struct str *text)
+static bool nobody_listens(const struct api *a)
+{
+        return TAILQ_EMPTY(&a->events.readers) && TAILQ_EMPTY(&a->logs);
+}
+
+/* --- from a feed to its readers --- */
+
+static void send_text(struct api_request *r, const char *text, size_t n)
 {
         /* -EPIPE, -ENOBUFS: the stream is over, and gone follows. */
-        if (text->bad || http_exchange_send(r->x, text->data, text->len) < 0)
+        if (http_exchange_send(r->x, text, n) < 0)
                 return;
 }
 
-/* Keeps proxies awake, and finds clients that left without a word. */
+static void tell_dropped(struct api_request *r)
+{
+        char text[64];
+        int n = snprintf(text, sizeof text, "event: dropped\ndata: {\"lines\":%llu}\n\n",
+                         (unsigned long long)r->dropped);
+
+        r->dropped = 0;
+        send_text(r, text, (size_t)n);
+}
+
+static bool has_room(const struct api_request *r, size_t n)
+{
+        return http_exchange_unread(r->x) + n <= API_LOG_BUFFER;
+}
+
+/* A reader of a log that falls behind is spared lines; one of events, which tell of states, is not:
+ * it is cut off at its bound, and comes back to look. */
+static void deliver(struct api_request *r, const struct api_feed *f)
+{
+        bool is_log = f->plugin[0] != '\0';
+
+        if (is_log && (f->pending.bad || !has_room(r, f->pending.len))) {
+                r->dropped += f->lines + f->left_out;
+                return;
+        }
+        if (r->dropped)
+                tell_dropped(r);
+        if (f->pending.len && !f->pending.bad)
+                send_text(r, f->pending.data, f->pending.len);
+        r->dropped += f->left_out;
+}
+
+static void flush_feed(struct api_feed *f)
+{
+        struct api_request *r;
+
+        if (!f->due)
+                return;
+        TAILQ_FOREACH (r, &f->readers, link)
+                deliver(r, f);
+        str_done(&f->pending);
+        f->lines = f->left_out = 0;
+        f->due = false;
+}
+
+static void on_flush(void *ctx)
+{
+        struct api *a = ctx;
+        struct api_feed *f;
+
+        a->flushed_ns = loop_now(a->o.loop);
+        flush_feed(&a->events);
+        TAILQ_FOREACH (f, &a->logs, link)
+                flush_feed(f);
+}
+
+/* Soon: in the loop's next turn, and not again for a moment, however many lines come. */
+static void flush_soon(struct api_feed *f)
+{
+        struct api *a = f->api;
+
+        f->due = true;
+        if (!a->flush.slot &&
+            loop_timer_set(a->o.loop, &a->flush, MAX_OF(clock_mono_ns(), a->flushed_ns + FLUSH_NS),
+                           on_flush, a) < 0)
+                on_flush(a);
+}
+
+/* Keeps proxies awake, finds clients that left without a word, and tells of lines that were dropped
+ * when no other follows. */
+static void beat(struct api_feed *f)
+{
+        struct api_request *r;
+
+        TAILQ_FOREACH (r, &f->readers, link) {
+                if (r->dropped && has_room(r, 0))
+                        tell_dropped(r);
+                send_text(r, ": heartbeat\n\n", 13);
+        }
+}
+
 static void on_heartbeat(void *ctx)
 {
         struct api *a = ctx;
-        struct api_request *r;
+        struct api_feed *f;
 
-        TAILQ_FOREACH (r, &a->streams, link)
-                if (http_exchange_send(r->x, ": heartbeat\n\n", 13) < 0)
-                        continue;
-        if (!TAILQ_EMPTY(&a->streams) &&
+        beat(&a->events);
+        TAILQ_FOREACH (f, &a->logs, link)
+                beat(f);
+        if (!nobody_listens(a) &&
             loop_timer_set(a->o.loop, &a->heartbeat, clock_mono_ns() + HEARTBEAT_S * NSEC_PER_SEC,
                            on_heartbeat, a) < 0)
                 log_write(a->o.log, LOG_LEVEL_ERROR, "no memory for the streams' heartbeat");
 }
 
-static struct api_request *open_stream(struct api *a, struct http_exchange *x,
-                                       enum api_stream_kind kind)
+static struct api_request *open_stream(struct api_feed *f, struct http_exchange *x)
 {
+        struct api *a = f->api;
         struct api_request *r = api_request_new(a, x);
 
         if (!r)
                 return NULL;
-        r->stream = true;
-        r->kind = kind;
         if (http_exchange_stream(x, 200, "text/event-stream", API_STREAM_BUFFER) < 0) {
                 free(r);
                 http_exchange_set_data(x, NULL);
                 api_reply_error(x, PLUGIN_ERROR_INTERNAL, "the host is out of memory");
                 return NULL;
         }
-        TAILQ_INSERT_TAIL(&a->streams, r, link);
+        flush_feed(f); /* what was before is not for this one */
+        r->feed = f;
+        TAILQ_INSERT_TAIL(&f->readers, r, link);
         if (!a->heartbeat.slot)
                 on_heartbeat(a);
         return r;
 }
 
+static void feed_init(struct api_feed *f, struct api *a, const char *plugin)
+{
+        *f = (struct api_feed){.api = a};
+        snprintf(f->plugin, sizeof f->plugin, "%s", plugin);
+        TAILQ_INIT(&f->readers);
+}
+
+/* Without readers a log's feed goes, and the log is told. */
+static void feed_free_if_unused(struct api_feed *f)
+{
+        struct plugin_log *l;
+
+        if (!TAILQ_EMPTY(&f->readers) || !f->plugin[0])
+                return;
+        l = supervisor_log(f->api->o.supervisor, f->plugin);
+        if (l && l->ctx == f) {
+                l->on_line = NULL;
+                l->ctx = NULL;
+        }
+        TAILQ_REMOVE(&f->api->logs, f, link);
+        str_done(&f->pending);
+        free(f);
+}
+
 void api_stream_gone(struct api_request *r)
 {
-        TAILQ_REMOVE(&r->api->streams, r, link);
+        TAILQ_REMOVE(&r->feed->readers, r, link);
+        feed_free_if_unused(r->feed);
+}
+
+void api_stream_init(struct api *a)
+{
+        feed_init(&a->events, a, "");
+        TAILQ_INIT(&a->logs);
+}
+
+void api_stream_done(struct api *a)
+{
+        loop_timer_unset(a->o.loop, &a->heartbeat);
+        loop_timer_unset(a->o.loop, &a->flush);
+        str_done(&a->events.pending);
 }
 
 /* --- events --- */
@@ -66,7 +193,7 @@ void api_stream_gone(struct api_request *r)
 void api_get_events(struct api *a, struct http_exchange *x, unused_param const struct api_path *p)
 {
         /* NULL: answered already. */
-        if (!open_stream(a, x, API_STREAM_EVENTS))
+        if (!open_stream(&a->events, x))
                 return;
 }
 
@@ -131,45 +258,65 @@ static void add_progress(struct str *text, const struct supervisor_event *e)
 
 void api_on_event(struct api *a, const struct supervisor_event *e)
 {
-        scoped(str) struct str text = {0};
-        struct api_request *r;
+        struct str *text = &a->events.pending;
 
-        if (TAILQ_EMPTY(&a->streams))
+        if (TAILQ_EMPTY(&a->events.readers))
                 return;
         switch (e->kind) {
         case SUPERVISOR_STATE:
-                add_state(&text, e);
+                add_state(text, e);
                 break;
         case SUPERVISOR_CALL_END:
-                add_call(&text, e);
+                add_call(text, e);
                 break;
         case SUPERVISOR_PROGRESS:
-                add_progress(&text, e);
+                add_progress(text, e);
                 break;
         }
-        TAILQ_FOREACH (r, &a->streams, link)
-                if (r->kind == API_STREAM_EVENTS)
-                        send_text(r, &text);
+        if (text->len >= GATHER_MAX) {
+                a->events.due = true;
+                flush_feed(&a->events);
+        } else {
+                flush_soon(&a->events);
+        }
 }
 
 /* --- logs --- */
 
-static void on_line(void *ctx, const struct plugin_log *log, const struct plugin_log_line *line)
+static void add_line(struct str *to, const struct plugin_log_line *line)
 {
-        struct api *a = ctx;
-        scoped(str) struct str text = {0};
-        struct api_request *r;
+        str_adds(to, "event: line\ndata: ");
+        plugin_log_line_to_json(line, to);
+        str_adds(to, "\n\n");
+}
 
-        TAILQ_FOREACH (r, &a->streams, link) {
-                if (r->kind != API_STREAM_LOGS || supervisor_log(a->o.supervisor, r->plugin) != log)
-                        continue;
-                if (text.len == 0) {
-                        str_adds(&text, "event: line\ndata: ");
-                        plugin_log_line_to_json(line, &text);
-                        str_adds(&text, "\n\n");
-                }
-                send_text(r, &text);
+static void on_line(void *ctx, unused_param const struct plugin_log *log,
+                    const struct plugin_log_line *line)
+{
+        struct api_feed *f = ctx;
+
+        if (f->pending.len >= GATHER_MAX || f->pending.bad) {
+                f->left_out++;
+                return;
         }
+        add_line(&f->pending, line);
+        f->lines++;
+        flush_soon(f);
+}
+
+static struct api_feed *feed_of(struct api *a, const char *plugin)
+{
+        struct api_feed *f;
+
+        TAILQ_FOREACH (f, &a->logs, link)
+                if (strcmp(f->plugin, plugin) == 0)
+                        return f;
+        f = malloc(sizeof *f);
+        if (!f)
+                return NULL;
+        feed_init(f, a, plugin);
+        TAILQ_INSERT_TAIL(&a->logs, f, link);
+        return f;
 }
 
 static uint64_t first_of_last(const struct plugin_log *l, uint64_t n)
@@ -180,24 +327,24 @@ static uint64_t first_of_last(const struct plugin_log *l, uint64_t n)
 static void follow(struct api *a, struct http_exchange *x, const char *name, struct plugin_log *l,
                    uint64_t from)
 {
-        struct api_request *r = open_stream(a, x, API_STREAM_LOGS);
+        struct api_feed *f = feed_of(a, name);
+        struct api_request *r = f ? open_stream(f, x) : NULL;
+        scoped(str) struct str text = {0};
         const struct plugin_log_line *line;
 
+        if (!f)
+                api_reply_error(x, PLUGIN_ERROR_INTERNAL, "the host is out of memory");
+        if (f && !r)
+                feed_free_if_unused(f);
         if (!r)
                 return;
-        snprintf(r->plugin, sizeof r->plugin, "%s", name);
         l->on_line = on_line;
-        l->ctx = a;
-        STAILQ_FOREACH (line, &l->lines, link) {
-                scoped(str) struct str text = {0};
-
-                if (line->number < from)
-                        continue;
-                str_adds(&text, "event: line\ndata: ");
-                plugin_log_line_to_json(line, &text);
-                str_adds(&text, "\n\n");
-                send_text(r, &text);
-        }
+        l->ctx = f;
+        STAILQ_FOREACH (line, &l->lines, link)
+                if (line->number >= from)
+                        add_line(&text, line);
+        if (text.len && !text.bad)
+                send_text(r, text.data, text.len);
 }
 
 static void reply_lines(struct http_exchange *x, const char *name, const struct plugin_log *l,

@@ -17,6 +17,9 @@ struct api_options {
         const char *version;
 };
 
+/* Answered even when every connection is taken; NULL-terminated. */
+extern const char *const api_vital_paths[];
+
 int api_new(const struct api_options *o, struct api **ret, struct err *e) must_check;
 void api_free(struct api *a);
 

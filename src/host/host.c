@@ -218,8 +218,11 @@ static int start_http(struct host *h, struct err *e)
         struct http_options http = {.listen = h->config->listen,
                                     .body_max = h->config->max_body_bytes,
                                     .connections_max = h->config->max_connections,
+                                    .per_address_max = h->config->max_connections_per_address,
+                                    .held_max = h->config->max_buffered_bytes,
                                     .idle_seconds = 60,
-                                    .request_seconds = 60};
+                                    .request_seconds = 60,
+                                    .reserved_for = api_vital_paths};
         struct http_handler handler;
         struct http_guard *guard = NULL;
         int r = api_new(&api, &h->api, e);

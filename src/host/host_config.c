@@ -40,6 +40,7 @@ struct host_config *host_config_new(void)
         c->max_body_bytes = MIB(64);
         c->max_output_bytes = MIB(32);
         c->max_connections = 512;
+        c->max_buffered_bytes = MIB(512);
         c->max.timeout_seconds = 3600;
         c->max.load_timeout_seconds = 600;
         c->max.instances = 64;

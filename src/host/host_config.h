@@ -32,7 +32,9 @@ struct host_config {
         uint64_t max_body_bytes;   /* 64 MiB */
         uint64_t max_output_bytes; /* 32 MiB, at most that */
         unsigned max_connections;
-        struct plugin_limits max; /* the operator's maxima for every plugin */
+        unsigned max_connections_per_address; /* 0: the server's own rule */
+        uint64_t max_buffered_bytes;          /* bodies and unread answers together */
+        struct plugin_limits max;             /* the operator's maxima for every plugin */
         enum isolation_level min_isolation;
         char *worker; /* path of forgesyte-worker; NULL: beside or ../libexec of this program */
         char *cgroup; /* delegated cgroup, or NULL */

@@ -79,6 +79,7 @@ static void test_help_shows_the_real_defaults(void **state)
         assert_int_equal(told->max_body_bytes, real->max_body_bytes);
         assert_int_equal(told->max_output_bytes, real->max_output_bytes);
         assert_int_equal(told->max_connections, real->max_connections);
+        assert_int_equal(told->max_buffered_bytes, real->max_buffered_bytes);
         assert_memory_equal(&told->max, &real->max, sizeof real->max);
         assert_int_equal(told->min_isolation, real->min_isolation);
         assert_int_equal(told->log_level, real->log_level);

@@ -93,6 +93,16 @@ class Channel:
         self._resting = threading.Lock()  # held by the watching thread while there is nothing to do
         self._watch_idle = False
 
+    def of_copy(self) -> "Channel":
+        """In a copy of the process, whose descriptor 3 is another socket: to that, the request under
+        way was the last one."""
+        return Channel(self._socket, self._generation, self._call_id, 0, 0, 0)
+
+    @property
+    def socket(self) -> socket.socket:
+        """To wait for a request with."""
+        return self._socket
+
     # --- sending ----------------------------------------------------------------------------------
 
     def _write(self, pieces: List[Any]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 import forgesyte._host
 
-from . import bridge, failures, loading, streams, wire
+from . import bridge, failures, loading, prefork, streams, wire
 from .arguments import Arguments
 from .channel import EXIT_PROTOCOL, Channel, give_up
 from .convert import encode_result
@@ -40,6 +40,7 @@ class Worker:
         self.toolbox: Optional[Toolbox] = None
         self.coroutines = Coroutines()
         self.failures = failures.Failures(load)
+        self.template = prefork.Template()
 
     # --- one function a request -------------------------------------------------------------------
 
@@ -51,6 +52,23 @@ class Worker:
             return
         self.stage = LOADED
         self.answer(wire.READY)
+
+    def on_fork(self, _source: wire.Source) -> None:
+        fds = self.channel.take_descriptors()
+        streams.flush()
+        try:
+            pid = self.template.fork(fds)
+        except prefork.Refused as e:
+            self.answer(wire.ERROR, wire.encode_error(wire.EXCEPTION, "PreforkRefused", str(e), ""))
+            return
+        if pid:
+            self.answer(wire.FORKED, wire.encode_forked(pid))
+            return
+        self.channel = self.channel.of_copy()
+        forgesyte._host.current = bridge.Host(self.channel, self.load)
+
+    def on_ended(self, end: prefork.End) -> None:
+        self.channel.send(wire.ENDED, wire.encode_ended(*end))
 
     def on_init(self, _source: wire.Source) -> None:
         try:
@@ -118,6 +136,7 @@ class Worker:
     def next_request(self) -> Tuple[int, wire.Source]:
         while True:
             try:
+                self.template.wait(self.channel.socket, self.on_ended)
                 return self.channel.next_request()
             except BaseException:
                 # A timer or signal handler of the plugin's went off between two calls.
@@ -125,6 +144,7 @@ class Worker:
 
     def serve(self) -> int:
         rules: Dict[int, Tuple[int, Callable[[wire.Source], None]]] = {
+            wire.FORK: (LOADED, self.on_fork),
             wire.INIT: (LOADED, self.on_init),
             wire.VALIDATE: (READY, self.on_validate),
             wire.CALL: (READY, self.on_call),

@@ -176,6 +176,7 @@ void health_table_page(const json_t *h, FILE *to)
         put_duration(to, "up", client_number(h, "uptime_seconds", -1));
         put_text(to, "last used", h, "last_used");
         put_counters(to, h);
+        put_text(to, "prefork", h, "prefork");
         put_limits(to, h);
         put_isolation(to, h);
         put_failure(to, h);

@@ -163,6 +163,7 @@ static void put_details(struct building *b, const struct plugin_health *h)
         put(b, "in_flight", count(h->in_flight));
         put(b, "queue_depth", count(h->queue_depth));
         put(b, "instances", instances_to_json(h));
+        put(b, "prefork", text_or_null(h->prefork, sizeof h->prefork));
         put(b, "limits", limits_to_json(h));
         put(b, "isolation", h->have_isolation ? isolation_to_json(&h->isolation) : json_null());
         put(b, "last_failure", failure_to_json(&h->last_failure));

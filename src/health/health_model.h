@@ -17,6 +17,7 @@
 #define HEALTH_TEXT_SIZE     1024
 #define HEALTH_TAIL_SIZE     2048
 #define HEALTH_INSTANCES_MAX 64
+#define HEALTH_PREFORK_SIZE  256
 
 struct health_instance {
         int32_t pid;
@@ -52,6 +53,7 @@ struct plugin_health {
         uint64_t memory_bytes;
         bool have_isolation;
         struct isolation isolation;
+        char prefork[HEALTH_PREFORK_SIZE]; /* "active", "refused: ..."; "": not asked for */
         unsigned n_instances;
         struct health_instance instances[HEALTH_INSTANCES_MAX];
         struct health_failure last_failure;

@@ -24,7 +24,11 @@ const char *instance_stage(const struct instance *i)
                 return "call";
         if (i->state == INSTANCE_IDLE || i->state == INSTANCE_LEAVING)
                 return "idle";
+        if (i->state == INSTANCE_TEMPLATE)
+                return "template";
         switch (i->request) {
+        case WIRE_FORK:
+                return "template";
         case WIRE_INIT:
                 return "init";
         case WIRE_VALIDATE:
@@ -80,7 +84,9 @@ struct verdict_circumstances instance_circumstances(struct instance *i, struct s
                        (i->state == INSTANCE_OVERDUE && i->request != WIRE_CALL);
         scoped(str) struct str all = {0};
 
-        plugin_log_tail(i->log, i->log_from, STDERR_READ, &all);
+        /* What the log holds since a template was loaded is its copies'. */
+        if (!i->fork.is_template)
+                plugin_log_tail(i->log, i->log_from, STDERR_READ, &all);
         last_words_add(tail, all.data ? all.data : "", STDERR_KEPT);
         return (struct verdict_circumstances){.stage = instance_stage(i),
                                               .memory_bytes = i->memory_bytes,
@@ -151,7 +157,8 @@ void instance_set_grace(struct instance *i, int seconds)
 /* A frame that begins while nothing is asked must not stay half-way. */
 static void watch_half_frame(struct instance *i)
 {
-        bool idle = i->state == INSTANCE_IDLE || i->state == INSTANCE_LEAVING;
+        bool idle = i->state == INSTANCE_IDLE || i->state == INSTANCE_LEAVING ||
+                    (i->state == INSTANCE_TEMPLATE && !i->deadline.slot);
 
         if (!idle || i->state == INSTANCE_LEAVING)
                 return;
@@ -256,16 +263,11 @@ static void on_watch_timer(void *ctx)
                 instance_break_rule(i, PLUGIN_ERROR_INTERNAL, "the host has no memory for a timer");
 }
 
-static void on_death(void *ctx, unused_param uint32_t events)
+void instance_finish_death(struct instance *i)
 {
-        struct instance *i = ctx;
         /* What is said when the kernel cannot tell. */
         struct obituary o = {.cause = OBITUARY_SIGNAL, .signal = SIGKILL};
 
-        i->dead = true;
-        /* What was complete at this instant counts: a reply before a death is a reply. */
-        if (i->state != INSTANCE_DYING && i->channel.fd >= 0)
-                read_channel(i, 1024);
         if (sandbox_reap(i->box, &o) > 0)
                 return;
         instance_collect_last_words(i);
@@ -284,6 +286,18 @@ static void on_death(void *ctx, unused_param uint32_t events)
         }
         loop_unwatch(i->loop, &i->pidfd);
         i->owner->gone(i);
+}
+
+static void on_death(void *ctx, unused_param uint32_t events)
+{
+        struct instance *i = ctx;
+
+        i->dead = true;
+        /* What was complete at this instant counts: a reply before a death is a reply. */
+        if (i->state != INSTANCE_DYING && i->channel.fd >= 0)
+                read_channel(i, 1024);
+        if (!instance_fork_awaits_word(i))
+                instance_finish_death(i);
 }
 
 /* --- requests --- */
@@ -329,7 +343,12 @@ void instance_leave(struct instance *i)
                 instance_break(i, &o);
                 return;
         }
-        if (i->state != INSTANCE_IDLE)
+        if (i->state == INSTANCE_TEMPLATE && i->fork.unborn) {
+                tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "not wanted any more");
+                instance_break(i, &o);
+                return;
+        }
+        if (i->state != INSTANCE_IDLE && i->state != INSTANCE_TEMPLATE)
                 return;
         i->state = INSTANCE_LEAVING;
         loop_timer_unset(i->loop, &i->grace);
@@ -352,7 +371,7 @@ static uint32_t oom_events(const struct instance *i)
         return file ? EPOLLPRI : EPOLLIN;
 }
 
-static int watch_all(struct instance *i)
+int instance_watch_all(struct instance *i)
 {
         struct loop *l = i->loop;
         int r = loop_watch(l, &i->channel, sandbox_channel(i->box), EPOLLIN, on_channel, i);
@@ -381,7 +400,7 @@ static int say_hello(struct instance *i, uint32_t max_output)
         return payload.bad ? -ENOMEM : instance_request(i, WIRE_HELLO, &payload);
 }
 
-static struct instance *instance_alloc(const struct instance_options *o)
+struct instance *instance_alloc(const struct instance_options *o)
 {
         struct instance *i = calloc(1, sizeof *i);
 
@@ -401,6 +420,7 @@ static struct instance *instance_alloc(const struct instance_options *o)
                 i->plugin_dir = strdup(o->plugin_dir);
                 i->folder = strdup(o->folder);
         }
+        LIST_INIT(&i->fork.copies);
         wire_parser_init(&i->parser, o->generation, o->max_output);
         return i;
 }
@@ -418,7 +438,7 @@ int instance_start(struct sandbox_runner *runner, const struct sandbox_policy *p
                 instance_free(i);
                 return r;
         }
-        r = watch_all(i);
+        r = instance_watch_all(i);
         if (r == 0)
                 r = instance_set_deadline(i, timeout_deadline(clock_mono_ns(), o->boot_seconds));
         if (r == 0)
@@ -435,6 +455,7 @@ void instance_free(struct instance *i)
 {
         if (!i)
                 return;
+        instance_fork_done(i);
         instance_stop_watching(i);
         loop_unwatch(i->loop, &i->pidfd);
         loop_unwatch(i->loop, &i->out);

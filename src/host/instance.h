@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <sys/uio.h>
 
+#include "host/instance_fork.h"
 #include "host/loop.h"
 #include "host/plugin_log.h"
 #include "sandbox/sandbox_runner.h"
@@ -27,6 +28,7 @@ enum instance_state {
         INSTANCE_CANCELLING, /* a call whose client has left */
         INSTANCE_LEAVING,    /* SHUTDOWN was sent */
         INSTANCE_OVERDUE,    /* its deadline has passed: Python says where it is, and is killed */
+        INSTANCE_TEMPLATE,   /* loaded, takes no calls: others are forked of it (instance_fork.h) */
         INSTANCE_DYING,      /* killed, or seen dead: waits for the last process */
 };
 
@@ -46,6 +48,9 @@ struct instance_owner {
         void (*progress)(struct instance *i, struct tool_call *call, double done, double total);
         /* It died, or was killed for breaking a rule: once. call is what it ran, or NULL. */
         void (*broke)(struct instance *i, struct tool_call *call, struct tool_outcome *outcome);
+        /* What a template was asked to fork: the copy is loaded, and the owner's from now on; or
+         * NULL, and why there is none. */
+        void (*forked)(struct instance *template, struct instance *copy, const char *refusal);
         /* The last process is gone, and everything was said; free it. */
         void (*gone)(struct instance *i);
 };
@@ -89,8 +94,9 @@ struct instance {
         struct loop_timer deadline, grace, watch_timer;
         bool write_watched;
         enum wire_type request; /* the last one sent */
-        bool broken;            /* broke() was called: there is a verdict */
-        bool dead;              /* its pidfd has spoken */
+        struct instance_fork fork;
+        bool broken; /* broke() was called: there is a verdict */
+        bool dead;   /* its pidfd has spoken */
 };
 
 struct instance_options {

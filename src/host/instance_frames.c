@@ -6,6 +6,8 @@
 #include "host/instance_io.h"
 #include "host/instance_verdict.h"
 
+#define FORK_WORDS_MAX 200
+
 static void end_call(struct instance *i)
 {
         i->state = INSTANCE_IDLE;
@@ -23,6 +25,13 @@ static void on_error_frame(struct instance *i, const struct wire_frame *f)
 
         if (wire_decode_error(f->payload, f->header.len, &m, &e) < 0) {
                 instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+                return;
+        }
+        if (i->state == INSTANCE_TEMPLATE) {
+                scoped(str) struct str words = {0};
+
+                str_add_printable(&words, m.text.p, m.text.len, FORK_WORDS_MAX);
+                instance_fork_refused(i, words.data ? words.data : "it gave no reason");
                 return;
         }
         verdict_of_error(&m, instance_stage(i), i->plugin_dir, &o);
@@ -104,6 +113,30 @@ static void on_meta_frame(struct instance *i, const struct wire_frame *f)
                 instance_break_rule(i, PLUGIN_ERROR_VALIDATION, e.msg);
 }
 
+static void on_forked_frame(struct instance *i, const struct wire_frame *f)
+{
+        struct wire_forked m;
+        struct err e;
+
+        if (wire_decode_forked(f->payload, f->header.len, &m, &e) < 0)
+                instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        else
+                instance_fork_answered(i, m.pid);
+}
+
+static void on_ended_frame(struct instance *i, const struct wire_frame *f)
+{
+        struct wire_ended m;
+        struct err e;
+
+        if (wire_decode_ended(f->payload, f->header.len, &m, &e) < 0)
+                instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        else if (!i->fork.is_template)
+                instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, "ENDED from one that never forked");
+        else
+                instance_fork_ended(i, &m);
+}
+
 static void on_report_frame(struct instance *i, const struct wire_frame *f)
 {
         struct wire_report m;
@@ -146,6 +179,12 @@ static void on_frame(struct instance *i, struct wire_frame *f)
                 break;
         case WIRE_LOG:
                 on_log_frame(i, f);
+                break;
+        case WIRE_FORKED:
+                on_forked_frame(i, f);
+                break;
+        case WIRE_ENDED:
+                on_ended_frame(i, f);
                 break;
         case WIRE_REPORT:
                 on_report_frame(i, f);

@@ -35,6 +35,19 @@ void instance_overdue_heard(struct instance *i);
 int instance_set_deadline(struct instance *i, int64_t deadline_ns) must_check;
 /* In so many seconds it is killed; what for depends on its state then. */
 void instance_set_grace(struct instance *i, int seconds);
+/* One without a box. NULL: no memory. */
+struct instance *instance_alloc(const struct instance_options *o);
+int instance_watch_all(struct instance *i) must_check;
+/* It is dead, and all that will be known of its end is known. */
+void instance_finish_death(struct instance *i);
+/* FORKED, the ERROR to a FORK, ENDED. */
+void instance_fork_answered(struct instance *template, uint32_t inner);
+void instance_fork_refused(struct instance *template, const char *words);
+void instance_fork_ended(struct instance *template, const struct wire_ended *m);
+/* A copy is dead: must its template's word be waited for? Then the end is finished later. */
+bool instance_fork_awaits_word(struct instance *copy);
+/* It is about to be freed. */
+void instance_fork_done(struct instance *i);
 /* The parser expects the answers to `type` from now on. 0 or -errno. */
 int instance_begin_request(struct instance *i, enum wire_type type) must_check;
 

@@ -145,7 +145,7 @@ void unit_announce(struct unit *u)
 
 static bool is_shown(const struct instance *i)
 {
-        return !i->probe && i->state != INSTANCE_DYING;
+        return !i->probe && !i->fork.is_template && i->state != INSTANCE_DYING;
 }
 
 void unit_refresh(struct unit *u, int64_t now_ns)
@@ -205,9 +205,12 @@ void unit_stop_instances(struct unit *u)
 {
         struct instance *i, *next;
 
+        unit_prefork_end(u);
         for (i = TAILQ_FIRST(&u->instances); i; i = next) {
                 next = TAILQ_NEXT(i, link);
-                instance_leave(i);
+                /* A template ends with its last copy, which may be busy. */
+                if (!instance_has_copies(i))
+                        instance_leave(i);
         }
 }
 

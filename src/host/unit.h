@@ -7,6 +7,7 @@
 #include "host/instance.h"
 #include "host/memory_trim.h"
 #include "host/supervisor.h"
+#include "host/unit_prefork.h"
 #include "loader/plugin_loader.h"
 
 /* A manifest with the generation that runs it; calls keep it alive. */
@@ -45,6 +46,7 @@ struct unit {
         struct plugin_log log;
         struct restart_policy restart, respawn;
         struct loop_timer restart_timer, respawn_timer;
+        struct unit_prefork prefork;
         unsigned missing; /* instances to be started when respawn_timer fires */
         TAILQ_HEAD(, unit_waiter) waiters;
         uint64_t round;       /* how often waiters were served */

@@ -108,6 +108,7 @@ static int fill_policy(struct unit *u, struct sandbox_policy *p)
         p->memory_bytes = m->limits.memory_bytes;
         p->network = m->network;
         p->gpu = m->requires_gpu;
+        p->forks = m->prefork ? m->limits.instances + 1 : 0; /* a dead one may not be gone yet */
         p->min_level = u->s->config->min_isolation;
         r = sandbox_policy_set_plugin_dir(p, u->dir);
         for (char **path = m->read; *path && r == 0; path++)

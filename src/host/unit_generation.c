@@ -88,6 +88,7 @@ void unit_load(struct unit *u, struct plugin_manifest *take_m, enum plugin_error
         }
         if (u->release)
                 u->release->generation = u->loader.generation;
+        unit_prefork_begin(u);
         if (refusal && next == PLUGIN_LOADER_OVER)
                 unit_remember_refusal(u, error, refusal);
         unit_act(u, NULL, next);

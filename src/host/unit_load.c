@@ -54,8 +54,10 @@ static void start_worker(struct unit *u, bool probe, struct err *e, int *ret)
         if (*ret != 0)
                 return;
         TAILQ_INSERT_TAIL(&u->instances, i, link);
-        if (!probe)
+        if (!probe) {
+                unit_prefork_started(u, i);
                 show_isolation(u, i);
+        }
         unit_refresh(u, clock_mono_ns());
 }
 
@@ -79,12 +81,11 @@ static void on_respawn_timer(void *ctx)
         unsigned n = u->missing;
 
         u->missing = 0;
-        for (; n > 0 && u->usable; n--)
-                start_another(u);
+        unit_start_instances(u, n);
         unit_fail_stranded(u);
 }
 
-static void respawn_later(struct unit *u, const struct tool_outcome *why)
+static void respawn_later(struct unit *u, const struct tool_outcome *why, unsigned n)
 {
         int64_t at = restart_policy_grant(&u->respawn, clock_mono_ns());
 
@@ -95,7 +96,7 @@ static void respawn_later(struct unit *u, const struct tool_outcome *why)
                 unit_fail(u, why);
                 return;
         }
-        u->missing++;
+        u->missing += n;
         if (loop_timer_set(u->s->o.loop, &u->respawn_timer, at, on_respawn_timer, u) < 0)
                 unit_fail(u, why);
 }
@@ -106,11 +107,19 @@ static void start_another(struct unit *u)
         struct err e;
         int r;
 
+        if (unit_prefork_another(u))
+                return;
         start_worker(u, false, &e, &r);
         if (r == 0)
                 return;
         tool_outcome_fail(&o, PLUGIN_ERROR_INTERNAL, "%s", e.msg);
-        respawn_later(u, &o);
+        respawn_later(u, &o, 1);
+}
+
+void unit_start_instances(struct unit *u, unsigned n)
+{
+        for (; n > 0 && u->usable; n--)
+                start_another(u);
 }
 
 static void become_ready(struct unit *u, struct instance *i)
@@ -119,14 +128,13 @@ static void become_ready(struct unit *u, struct instance *i)
         instance_set_idle(i);
         u->refreshed_ns = 0;
         unit_announce(u);
-        for (unsigned n = 1; n < u->release->manifest->limits.instances && u->usable; n++)
-                start_another(u);
+        unit_start_instances(u, u->release->manifest->limits.instances - 1);
         unit_settled(u);
         unit_pump(u);
         unit_fail_stranded(u);
 }
 
-static void request(struct unit *u, struct instance *i, enum wire_type type)
+void unit_request(struct unit *u, struct instance *i, enum wire_type type)
 {
         scoped(str) struct str payload = {0};
         struct tool_outcome o = {0};
@@ -161,10 +169,11 @@ void unit_act(struct unit *u, struct instance *i, int next)
                         start_first(u, false);
                 break;
         case PLUGIN_LOADER_INIT:
-                request(u, i, WIRE_INIT);
+                if (!unit_prefork_loaded(u, i))
+                        unit_request(u, i, WIRE_INIT);
                 break;
         case PLUGIN_LOADER_SELFTEST:
-                request(u, i, WIRE_VALIDATE);
+                unit_request(u, i, WIRE_VALIDATE);
                 break;
         case PLUGIN_LOADER_READY:
                 become_ready(u, i);
@@ -209,13 +218,14 @@ static void on_ready(struct instance *i, enum wire_type answered)
         } else if (answered == WIRE_HELLO) {
                 if (!i->probe)
                         show_isolation(u, i);
-                request(u, i, i->probe ? WIRE_CHECK : WIRE_LOAD);
+                unit_request(u, i, i->probe ? WIRE_CHECK : WIRE_LOAD);
         } else if (is_loading(u, i)) {
                 unit_act(u, i, plugin_loader_advance(&u->loader, clock_mono_ns()));
         } else if (!u->usable) {
                 instance_leave(i);
         } else if (answered == WIRE_LOAD) {
-                request(u, i, WIRE_INIT);
+                if (!unit_prefork_loaded(u, i))
+                        unit_request(u, i, WIRE_INIT);
         } else {
                 instance_set_idle(i);
                 unit_pump(u);
@@ -259,16 +269,16 @@ static void on_progress(struct instance *i, struct tool_call *call, double done,
         supervisor_emit(u->s, &event);
 }
 
-/* A worker of the generation in use has died. */
-static void replace_or_fail(struct unit *u, const struct tool_outcome *o)
+/* A worker of the generation in use has died, and n instances with it. */
+static void replace_or_fail(struct unit *u, const struct tool_outcome *o, unsigned n)
 {
         if (o->error == PLUGIN_ERROR_CANCELLED) {
-                start_another(u);
+                unit_start_instances(u, n);
                 return;
         }
         unit_remember_failure(u, o);
         if (u->release->manifest->on_error == PLUGIN_ON_ERROR_KEEP)
-                respawn_later(u, o);
+                respawn_later(u, o, n);
         else
                 unit_fail(u, o);
 }
@@ -278,28 +288,33 @@ static void on_broke(struct instance *i, struct tool_call *call, struct tool_out
         struct unit *u = i->ctx;
         bool loading = is_loading(u, i), current = unit_is_current(u, i->generation);
 
+        unsigned lost = unit_prefork_lost(u, i);
+
         if (u->s->closing)
                 current = loading = false;
         /* The state first, then the client: whoever reads the answer may ask for the state. */
         if (loading && o->error != PLUGIN_ERROR_CANCELLED)
                 give_up(u, o);
-        else if (current && u->usable && !i->probe)
-                replace_or_fail(u, o);
+        else if (current && u->usable && !i->probe && lost > 0)
+                replace_or_fail(u, o, lost);
         if (o->error == PLUGIN_ERROR_CANCELLED && o->words && !i->probe)
                 log_write(u->s->o.log, LOG_LEVEL_DEBUG, "plugin %s: worker ended: %s", u->name,
                           o->words);
         unit_refresh(u, clock_mono_ns());
         if (call)
                 host_call_finish(call, o);
+        unit_prefork_end_copies(u, i, o);
         unit_fail_stranded(u);
 }
 
 static void on_gone(struct instance *i)
 {
+        struct instance *template = i->fork.template;
         struct unit *u = i->ctx;
 
         TAILQ_REMOVE(&u->instances, i, link);
         instance_free(i);
+        unit_prefork_gone(u, template);
         supervisor_bury(u);
 }
 
@@ -311,5 +326,6 @@ const struct instance_owner unit_instance_owner = {
     .error = on_error,
     .progress = on_progress,
     .broke = on_broke,
+    .forked = unit_prefork_forked,
     .gone = on_gone,
 };

@@ -10,6 +10,10 @@
 
 /* Does what the loader says is next (enum plugin_loader_next); i: whom it is about, or NULL. */
 void unit_act(struct unit *u, struct instance *i, int next);
+/* Sends INIT, VALIDATE, ... with its payload; who can't be sent it breaks. */
+void unit_request(struct unit *u, struct instance *i, enum wire_type type);
+/* Further instances, or ones in place of dead ones. */
+void unit_start_instances(struct unit *u, unsigned n);
 /* Is that its generation in use? */
 bool unit_is_current(const struct unit *u, uint32_t generation);
 

@@ -70,6 +70,7 @@ int plugin_registry_record_failure(struct plugin_registry *r, const char *name,
 int plugin_registry_set_instances(struct plugin_registry *r, const char *name,
                                   const struct health_instance *list, unsigned n);
 int plugin_registry_set_queue_depth(struct plugin_registry *r, const char *name, unsigned depth);
+int plugin_registry_set_prefork(struct plugin_registry *r, const char *name, const char *prefork);
 int plugin_registry_set_isolation(struct plugin_registry *r, const char *name,
                                   const struct isolation *i);
 /* The folder is gone: the entry disappears. */

@@ -236,6 +236,18 @@ int plugin_registry_set_queue_depth(struct plugin_registry *r, const char *name,
         return 0;
 }
 
+int plugin_registry_set_prefork(struct plugin_registry *r, const char *name, const char *prefork)
+{
+        SCOPED_WRITE(r);
+        struct entry *entry = registry_find(r, name);
+
+        if (!entry)
+                return 1;
+        registry_set_text(entry->current.health.prefork, sizeof entry->current.health.prefork,
+                          prefork);
+        return 0;
+}
+
 int plugin_registry_set_isolation(struct plugin_registry *r, const char *name,
                                   const struct isolation *i)
 {

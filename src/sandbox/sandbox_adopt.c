@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,13 +119,6 @@ static void kill_strays(const struct sandbox *parent, const struct cgroup_member
         }
 }
 
-static int complain_of_strays(const struct sandbox *parent, const struct cgroup_members *strays,
-                              struct err *e)
-{
-        kill_strays(parent, strays);
-        return err_set(e, 1, "it starts processes when it is forked");
-}
-
 static pid_t inner_pid(pid_t pid)
 {
         scoped(free) char *text = NULL;
@@ -148,8 +140,10 @@ int sandbox_adopt_find(struct sandbox *s, struct sandbox *parent, pid_t inner, s
                 return err_set_errno(e, r, "list the processes of its box");
         if (strays.n == 0)
                 return err_set(e, -ESRCH, "the process that was forked is gone");
-        if (strays.n > 1)
-                return complain_of_strays(parent, &strays, e);
+        if (strays.n > 1) {
+                kill_strays(parent, &strays);
+                return err_set(e, 1, "it starts processes when it is forked");
+        }
         s->pid = s->worker = strays.pids[0];
         s->pidfd = cgroup_members_open(&parent->cgroup, s->pid);
         if (s->pidfd < 0) {
@@ -175,14 +169,7 @@ int sandbox_adopt_move(struct sandbox *s)
         return 0;
 }
 
-static bool has_died(const struct sandbox *s)
-{
-        struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
-
-        return poll(&p, 1, 0) > 0;
-}
-
-int sandbox_adopt_finish(struct sandbox *s, struct sandbox *parent, struct err *e)
+int sandbox_adopt_finish(struct sandbox *s, struct sandbox *parent, int moved, struct err *e)
 {
         scoped(cgroup_members) struct cgroup_members strays = {0};
         int r;
@@ -190,19 +177,16 @@ int sandbox_adopt_finish(struct sandbox *s, struct sandbox *parent, struct err *
         cgroup_box_born(&s->cgroup);
         s->dead = false;
         r = read_strays(parent, &strays);
-        if (r < 0) {
-                sandbox_kill(s);
-                return err_set_errno(e, r, "list the processes of its box");
-        }
-        if (strays.n == 0)
+        /* One that died on the way dies its own death. */
+        if (r == 0 && strays.n == 0 && (moved == 0 || moved == -ESRCH))
                 return 0;
         sandbox_kill(s);
-        /* It is itself the one when it could not be moved. */
-        if (!has_died(s) && cgroup_members_has(&strays, s->pid)) {
-                kill_strays(parent, &strays);
-                return err_set(e, -EIO, "the process that was forked could not be moved");
-        }
-        return complain_of_strays(parent, &strays, e);
+        if (r < 0)
+                return err_set_errno(e, r, "list the processes of its box");
+        kill_strays(parent, &strays);
+        if (moved < 0 && moved != -ESRCH)
+                return err_set_errno(e, moved, "move the process that was forked");
+        return err_set(e, 1, "it starts processes when it is forked");
 }
 
 /* ---- its end ----------------------------------------------------------------------------------*/

@@ -28,8 +28,9 @@ int sandbox_adopt_find(struct sandbox *s, struct sandbox *parent, pid_t inner,
                        struct err *e) must_check;
 /* Moves it into its cgroups. Any thread, while nobody else uses the box. 0 or -errno. */
 int sandbox_adopt_move(struct sandbox *s) must_check;
-/* From now on the box is alive. As sandbox_adopt_find. */
-int sandbox_adopt_finish(struct sandbox *s, struct sandbox *parent, struct err *e) must_check;
+/* With what the move came to; from now on the box is alive. As sandbox_adopt_find. */
+int sandbox_adopt_finish(struct sandbox *s, struct sandbox *parent, int moved,
+                         struct err *e) must_check;
 
 /* What only its parent process hears of: how it ended, as waitid() tells it (CLD_EXITED, ...). */
 void sandbox_tell_end(struct sandbox *s, int code, int status, uint64_t peak_bytes);

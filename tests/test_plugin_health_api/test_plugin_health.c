@@ -28,7 +28,7 @@ static void test_unknown_values_are_null(void **state)
                "\"uptime_seconds\":null,\"last_used\":null,\"success_count\":0,\"error_count\":0,"
                "\"description\":null,\"last_execution_time_ms\":null,"
                "\"avg_execution_time_ms\":null,\"generation\":1,\"in_flight\":0,"
-               "\"queue_depth\":0,\"instances\":[],"
+               "\"queue_depth\":0,\"instances\":[],\"prefork\":null,"
                "\"limits\":{\"timeout_seconds\":null,\"memory_bytes\":null},"
                "\"isolation\":null,\"last_failure\":null}");
 }
@@ -53,6 +53,7 @@ static struct plugin_health *add_full(struct fixture *f)
         h->timeout_seconds = 60;
         h->memory_bytes = UINT64_C(1) << 30;
         h->n_instances = 2;
+        strcpy(h->prefork, "refused: it has started 1 thread");
         h->instances[0] = (struct health_instance){4711, 1048576, 2097152, 43};
         h->last_failure =
             (struct health_failure){.at_ns = INT64_C(1795340400000000000), .signal = 11};
@@ -78,6 +79,7 @@ static void test_shows_every_field(void **state)
                "\"instances\":[{\"pid\":4711,\"rss_bytes\":1048576,"
                "\"peak_rss_bytes\":2097152,\"calls\":43},"
                "{\"pid\":null,\"rss_bytes\":null,\"peak_rss_bytes\":null,\"calls\":0}],"
+               "\"prefork\":\"refused: it has started 1 thread\","
                "\"limits\":{\"timeout_seconds\":60.0,\"memory_bytes\":1073741824},"
                "\"isolation\":null,"
                "\"last_failure\":{\"at\":\"2026-11-22T09:40:00.000Z\","

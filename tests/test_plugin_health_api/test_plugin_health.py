@@ -7,7 +7,7 @@ from host import HostCase
 
 FIELDS = {"name", "state", "reason", "version", "uptime_seconds", "last_used", "success_count",
           "error_count", "description", "last_execution_time_ms", "avg_execution_time_ms",
-          "generation", "in_flight", "queue_depth", "instances", "limits", "isolation",
+          "generation", "in_flight", "queue_depth", "instances", "prefork", "limits", "isolation",
           "last_failure"}
 
 
@@ -25,7 +25,7 @@ class Health(HostCase):
                          ("p", "INITIALIZED", None, "1.0.0"))
         self.assertEqual((health["success_count"], health["error_count"], health["generation"],
                           health["in_flight"], health["queue_depth"]), (0, 0, 1, 0, 0))
-        for unknown in ("last_used", "last_execution_time_ms", "avg_execution_time_ms",
+        for unknown in ("prefork", "last_used", "last_execution_time_ms", "avg_execution_time_ms",
                         "last_failure"):
             self.assertIsNone(health[unknown], unknown)
         self.assertIn("Misbehaves", health["description"])

@@ -8,9 +8,10 @@ import re
 import time
 
 import host as support
-from host import Pending, gone_within, start_time
+from host import Pending, gone_within, start_time, stat_fields
 from row import merged_plugin
 from stage import SETTLE, SETTLE_MEMORY
+from traces import memory_kb
 
 LIVEZ_MS = 250 * support.SLOW
 LATE_MS = 1000 * support.SLOW  # an outcome comes at most so long after the deadline
@@ -81,6 +82,27 @@ class Trial:
         self.looks.append(seen)
         return seen
 
+    def memory_kb(self):
+        return memory_kb(self.host.pid)
+
+    @staticmethod
+    def process_state(pid):
+        return stat_fields(pid)[0]
+
+    @staticmethod
+    def until(holds, what, patience=support.PATIENCE):
+        end = time.monotonic() + patience
+        while not holds():
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {patience} s: {what}")
+            time.sleep(0.02)
+
+    def progress_events(self):
+        """How many came until now; the others wait for outcomes()."""
+        events = self.stage.events.queue
+        with events.mutex:
+            return sum(1 for item in events.queue if item and item[0] == "progress")
+
     def row_is_clean_again(self):
         """The worker that was crowded has been replaced: from here on no box may have more."""
         self.crowded = False
@@ -123,7 +145,7 @@ class Trial:
             self.equal(last["signal"], signal, f"signal of {last!r}")
         self.has(health["reason"], *words)
         self.check(len(health["reason"].encode()) <= 1024, "a reason of more than 1 KB")
-        self.equal(health["instances"], [], "instances of a FAILED plugin")
+        self.host.wait_health(name or self.name, lambda now: not now["instances"], SETTLE)
         self.answers(self.host.run(name or self.name, "good"), 503, "PluginUnavailable")
         return health
 

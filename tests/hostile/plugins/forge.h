@@ -5,6 +5,7 @@
 #ifndef FORGESYTE_TESTS_FORGE_H
 #define FORGESYTE_TESTS_FORGE_H
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -113,6 +114,21 @@ static inline int forge_send(struct forge_frame *f, const void *payload, uint32_
         forge_encode(f, header);
         f->seq++;
         return forge_write(header, sizeof(header)) || forge_write(payload, n) ? -1 : 0;
+}
+
+/* The worker's own count catches up with n frames of ours, so that it can go on. */
+static inline int forge_skip(int64_t n)
+{
+        int wire = dup(FORGE_WIRE), nowhere = open("/dev/null", O_WRONLY);
+
+        if (wire < 0 || nowhere < 0 || dup2(nowhere, FORGE_WIRE) < 0)
+                return -1;
+        while (n-- > 0)
+                forge_log(FORGE_LOG_DEBUG, "x");
+        dup2(wire, FORGE_WIRE);
+        close(wire);
+        close(nowhere);
+        return 0;
 }
 
 /* RESULT's payload: a text, and no blocks. Returns its size, which is 6 more than the text's. */

@@ -78,12 +78,51 @@ static void how_forge(void)
         how_sleep();
 }
 
+/* META and READY as the worker would send them, with one more than is right. */
+static void forge_frames(const uint8_t *types, size_t n)
+{
+        static const unsigned char meta[] = "\014\0\0\0{\"tools\":[]}";
+        struct forge_frame f;
+
+        if (forge_learn(&f, 0) != 0)
+                _exit(3);
+        for (size_t i = 0; i < n; i++) {
+                f.type = types[i];
+                forge_send(&f, meta, types[i] == FRAME_META ? sizeof(meta) - 1 : 0);
+        }
+        how_sleep();
+}
+
+static void how_ready_twice(void)
+{
+        forge_frames((const uint8_t[]){FRAME_META, FRAME_READY, FRAME_READY}, 3);
+}
+
+static void how_meta_twice(void)
+{
+        forge_frames((const uint8_t[]){FRAME_META, FRAME_META}, 2);
+}
+
+static void how_result_early(void)
+{
+        forge_frames((const uint8_t[]){FRAME_RESULT}, 1);
+}
+
 static const struct {
         const char *name;
         void (*act)(void);
 } ways[] = {
-    {"null", how_null}, {"loop", how_loop}, {"sleep", how_sleep}, {"exit", how_exit},
-    {"fat", how_fat},   {"talk", how_talk}, {"slow", how_slow},   {"forge", how_forge},
+    {"null", how_null},
+    {"loop", how_loop},
+    {"sleep", how_sleep},
+    {"exit", how_exit},
+    {"fat", how_fat},
+    {"talk", how_talk},
+    {"slow", how_slow},
+    {"forge", how_forge},
+    {"ready_twice", how_ready_twice},
+    {"meta_twice", how_meta_twice},
+    {"result_early", how_result_early},
 };
 
 static int misbehave(const char *at)

@@ -403,6 +403,20 @@ const struct plugin_manifest *supervisor_manifest(struct supervisor *s, const ch
         return u && u->release ? u->release->manifest : NULL;
 }
 
+const char *supervisor_plugin_dir(struct supervisor *s, const char *name)
+{
+        const struct unit *u = supervisor_unit(s, name);
+
+        return u ? u->dir : NULL;
+}
+
+const char *supervisor_findings(struct supervisor *s, const char *name)
+{
+        const struct unit *u = supervisor_unit(s, name);
+
+        return u ? u->loader.findings : NULL;
+}
+
 struct plugin_log *supervisor_log(struct supervisor *s, const char *name)
 {
         struct unit *u = supervisor_unit(s, name);

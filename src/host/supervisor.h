@@ -39,7 +39,8 @@ struct supervisor_options {
         const struct log *log;
         const char *worker_path;
         const char *only; /* load this plugin and no other; NULL: all */
-        bool check_only;  /* stop after step 2: a plugin that could be loaded stays LOADED */
+        bool check_only;  /* stop after step 2, which looks into the source of Python plugins too: a
+                             plugin that could be loaded stays LOADED */
         void (*on_event)(void *ctx, const struct supervisor_event *event); /* or NULL */
         void *ctx;
 };
@@ -75,6 +76,10 @@ char **supervisor_pending(struct supervisor *s, size_t *ret_n);
 
 /* The manifest as loaded (borrowed until the loop's next turn); NULL: no such plugin, or none. */
 const struct plugin_manifest *supervisor_manifest(struct supervisor *s, const char *name);
+/* Its folder; NULL: no such plugin. */
+const char *supervisor_plugin_dir(struct supervisor *s, const char *name);
+/* What its source told (check_only): as dependency_checker_findings. */
+const char *supervisor_findings(struct supervisor *s, const char *name);
 /* NULL: no such plugin. */
 struct plugin_log *supervisor_log(struct supervisor *s, const char *name);
 /* Brings calls and rss_bytes of the plugin's instances (NULL: of all plugins') up to date in the

@@ -78,6 +78,7 @@ void unit_load(struct unit *u, struct plugin_manifest *take_m, enum plugin_error
                 refusal = weak;
                 error = PLUGIN_ERROR_ISOLATION_UNAVAILABLE;
         }
+        u->loader.look_inside = u->s->o.check_only;
         next =
             plugin_loader_load(&u->loader, u->release ? u->release->manifest : NULL, error, refusal,
                                unit_box_dir(u), unit_box_python(u), clock_mono_ns(), &e);

@@ -10,7 +10,8 @@
 
 #define DEFAULT_PYTHON "python3"
 /* What the probe says is cut to this: a reason has to fit the health object. */
-#define DETAIL_MAX 200
+#define DETAIL_MAX   200
+#define FINDINGS_MAX KIB(64)
 
 /* --- the plan --- */
 
@@ -97,14 +98,16 @@ static int add_models(struct dependency_plan *p, const struct plugin_manifest *m
 }
 
 /* The interpreter that packages are looked for in, and that asks torch for the GPU. */
+static bool wants_interpreter(const struct plugin_manifest *m)
+{
+        return m->packages[0] || (m->requires_gpu && m->runtime == PLUGIN_RUNTIME_PYTHON);
+}
+
 static int choose_interpreter(struct dependency_plan *p, const struct plugin_manifest *m,
                               const char *box_dir, const char *host_python)
 {
-        bool asks_torch = m->requires_gpu && m->runtime == PLUGIN_RUNTIME_PYTHON;
         const char *python = m->python ? m->python : host_python ? host_python : DEFAULT_PYTHON;
 
-        if (!m->packages[0] && !asks_torch)
-                return 0;
         if (m->python || host_python) {
                 p->own_python = mem_dup0(python, strlen(python));
                 if (!p->own_python)
@@ -141,7 +144,7 @@ int dependency_checker_plan(const struct plugin_manifest *m, const char *box_dir
         p.dir = mem_dup0(box_dir, strlen(box_dir));
         if (!p.checks || !p.dir)
                 return -ENOMEM;
-        r = choose_interpreter(&p, m, box_dir, host_python);
+        r = wants_interpreter(m) ? choose_interpreter(&p, m, box_dir, host_python) : 0;
         if (r == 0)
                 r = add_gpu(&p, m);
         if (r == 0)
@@ -159,6 +162,29 @@ int dependency_checker_plan(const struct plugin_manifest *m, const char *box_dir
         *ret = p;
         p = (struct dependency_plan){0};
         return 0;
+}
+
+int dependency_checker_plan_source(struct dependency_plan *p, const struct plugin_manifest *m,
+                                   const char *box_dir, const char *host_python)
+{
+        scoped(str) struct str declared = {0};
+        struct dependency_check *grown;
+        int r = 0;
+
+        if (m->runtime != PLUGIN_RUNTIME_PYTHON)
+                return 0;
+        if (!p->interpreter)
+                r = choose_interpreter(p, m, box_dir, host_python);
+        for (char **name = m->packages; *name; name++)
+                str_addf(&declared, "%s\n", *name);
+        str_adds(&declared, "");
+        grown = realloc(p->checks, (p->n + 1) * sizeof *grown);
+        if (r < 0 || declared.bad || !grown)
+                return -ENOMEM;
+        p->checks = grown;
+        r = add(p, WIRE_CHECK_SOURCE, mem_dup0(m->entrypoint, strlen(m->entrypoint)), declared.data,
+                m->entrypoint);
+        return r < 0 ? r : check_size(p);
 }
 
 void dependency_checker_encode(const struct dependency_plan *p, struct str *to)
@@ -284,6 +310,11 @@ static void add_problem(struct str *s, const struct dependency_plan *p,
         str_addc(s, ')');
 }
 
+static bool is_source(const struct dependency_check *check)
+{
+        return check->kind == WIRE_CHECK_SOURCE;
+}
+
 static bool is_gpu(const struct dependency_check *check)
 {
         return check->kind == WIRE_CHECK_GPU_DRIVER || check->kind == WIRE_CHECK_NVIDIA_SMI;
@@ -331,7 +362,8 @@ int dependency_checker_verdict(const struct dependency_plan *p, const struct wir
                 return r;
         found = add_gpu_problem(p, report, reason);
         for (size_t i = 0; i < p->n; i++) {
-                if (is_gpu(&p->checks[i]) || report->verdicts[i].status == WIRE_CHECK_OK)
+                if (is_gpu(&p->checks[i]) || is_source(&p->checks[i]) ||
+                    report->verdicts[i].status == WIRE_CHECK_OK)
                         continue;
                 if (found)
                         str_adds(reason, "; ");
@@ -339,4 +371,18 @@ int dependency_checker_verdict(const struct dependency_plan *p, const struct wir
                 found = 1;
         }
         return reason->bad ? err_set_errno(e, -ENOMEM, "say what is missing") : found;
+}
+
+char *dependency_checker_findings(const struct dependency_plan *p, const struct wire_report *report)
+{
+        struct str text = {0};
+
+        if (report->n_verdicts != p->n || p->n == 0 || !is_source(&p->checks[p->n - 1]))
+                return NULL;
+        if (report->verdicts[p->n - 1].status == WIRE_CHECK_UNKNOWN)
+                str_adds(&text, "problem\tpython\t");
+        str_add_printable(&text, report->verdicts[p->n - 1].detail.p,
+                          report->verdicts[p->n - 1].detail.len, FINDINGS_MAX);
+        str_adds(&text, "");
+        return str_take(&text);
 }

@@ -21,9 +21,13 @@ struct dependency_plan {
 };
 
 /* box_dir: the plugin's folder as the box sees it. host_python: the config's interpreter or NULL
- * (python3). Nothing to check: n is 0. */
+ * (python3). Nothing to check: n is 0. -E2BIG when it would not fit a CHECK. */
 int dependency_checker_plan(const struct plugin_manifest *m, const char *box_dir,
                             const char *host_python, struct dependency_plan *ret) must_check;
+/* One more check, of a Python plugin's source; its verdict is findings, which
+ * dependency_checker_verdict passes over. -E2BIG as above. */
+int dependency_checker_plan_source(struct dependency_plan *p, const struct plugin_manifest *m,
+                                   const char *box_dir, const char *host_python) must_check;
 void dependency_plan_done(struct dependency_plan *p);
 /* Encodes the plan as a CHECK payload. */
 void dependency_checker_encode(const struct dependency_plan *p, struct str *to);
@@ -33,5 +37,10 @@ void dependency_checker_encode(const struct dependency_plan *p, struct str *to);
  * report does not fit the plan. gpu: the fixed sentence, then which check failed how. */
 int dependency_checker_verdict(const struct dependency_plan *p, const struct wire_report *report,
                                struct str *reason, struct err *e) must_check;
+
+/* What a plan with a check of the source learnt from a report that fits it: lines as in
+ * docs/PROTOCOL.md, made printable. NULL: no such check, or no memory. */
+char *dependency_checker_findings(const struct dependency_plan *p,
+                                  const struct wire_report *report);
 
 #endif

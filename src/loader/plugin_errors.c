@@ -94,16 +94,28 @@ char *plugin_error_envelope(enum plugin_error e, const char *type, const char *w
         return text;
 }
 
-/* Where the package's name on PyPI is not the name it is imported by. */
+/* Where the package's name on PyPI is not the name it is imported by. As
+ * python/forgesyte_worker/failures.py has it: a test compares the two. */
 static const struct {
         const char *module, *package;
 } pip_names[] = {
+    {"Crypto", "pycryptodome"},
+    {"OpenSSL", "pyopenssl"},
     {"PIL", "pillow"},
+    {"attr", "attrs"},
     {"bs4", "beautifulsoup4"},
     {"cv2", "opencv-python-headless"},
     {"dateutil", "python-dateutil"},
+    {"docx", "python-docx"},
+    {"dotenv", "python-dotenv"},
+    {"fitz", "pymupdf"},
+    {"git", "gitpython"},
+    {"jwt", "pyjwt"},
+    {"magic", "python-magic"},
+    {"serial", "pyserial"},
     {"skimage", "scikit-image"},
     {"sklearn", "scikit-learn"},
+    {"usb", "pyusb"},
     {"yaml", "pyyaml"},
 };
 

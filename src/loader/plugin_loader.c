@@ -24,6 +24,8 @@ void plugin_loader_init(struct plugin_loader *l, struct plugin_registry *registr
 void plugin_loader_done(struct plugin_loader *l)
 {
         dependency_plan_done(&l->plan);
+        free(l->findings);
+        l->findings = NULL;
 }
 
 bool plugin_loader_is_loading(const struct plugin_loader *l)
@@ -84,8 +86,7 @@ int plugin_loader_load(struct plugin_loader *l, const struct plugin_manifest *m,
 {
         int r;
 
-        dependency_plan_done(&l->plan);
-        l->plan = (struct dependency_plan){0};
+        plugin_loader_done(l);
         r = plugin_registry_begin(l->registry, l->name, &l->generation, e);
         if (r < 0)
                 return r;
@@ -99,6 +100,8 @@ int plugin_loader_load(struct plugin_loader *l, const struct plugin_manifest *m,
         }
         l->step = PLUGIN_LOADER_AT_DEPENDENCIES;
         r = dependency_checker_plan(m, box_dir, host_python, &l->plan);
+        if (r == 0 && l->look_inside)
+                r = dependency_checker_plan_source(&l->plan, m, box_dir, host_python);
         if (r == -E2BIG) {
                 move(l, PLUGIN_ERROR_MANIFEST,
                      "manifest.json: more dependencies than can be checked", now);
@@ -115,6 +118,8 @@ int plugin_loader_checked(struct plugin_loader *l, const struct wire_report *rep
         struct err e;
         int r = dependency_checker_verdict(&l->plan, report, &reason, &e);
 
+        if (r >= 0)
+                l->findings = dependency_checker_findings(&l->plan, report);
         if (r < 0)
                 move(l, PLUGIN_ERROR_PROTOCOL, e.msg, now);
         else if (r > 0)

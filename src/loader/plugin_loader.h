@@ -1,7 +1,7 @@
 /* plugin_loader.h -- the seven steps of the diagrams' section 2, as a machine that is told what
  * happened and says what to do next. It moves the registry; the supervisor runs the processes.
  * Knows: manifests, checks, the registry.  May not know: processes, clocks.
- * Threads: the loop's.                     Owns: the plan of step 2. */
+ * Threads: the loop's.                     Owns: the plan of step 2, its findings. */
 #ifndef FORGESYTE_LOADER_PLUGIN_LOADER_H
 #define FORGESYTE_LOADER_PLUGIN_LOADER_H
 
@@ -41,6 +41,8 @@ struct plugin_loader {
         char name[65];
         uint32_t generation;
         enum plugin_loader_step step;
+        bool look_inside; /* the caller's: step 2 looks into a Python plugin's source too */
+        char *findings;   /* what it found there (dependency_checker_findings), or NULL */
         struct dependency_plan plan;
 };
 

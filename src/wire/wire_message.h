@@ -102,6 +102,7 @@ enum wire_check_kind {
         WIRE_CHECK_MODEL = 5,
         WIRE_CHECK_PACKAGE = 6,
         WIRE_CHECK_ENTRY_POINTS = 7,
+        WIRE_CHECK_SOURCE = 8,
 };
 enum wire_check_status {
         WIRE_CHECK_OK = 0,

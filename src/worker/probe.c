@@ -134,6 +134,11 @@ static void check_entry_points(struct probe *p, size_t i)
                 probe_say(&p->verdicts[i], WIRE_CHECK_UNKNOWN, "there is no Python interpreter");
 }
 
+static void check_source(struct probe *p, size_t i)
+{
+        probe_python_source(p->interpreter, p->dir, p->subjects[i], p->extras[i], &p->verdicts[i]);
+}
+
 /* In this order, which is by risk: files, then programs in processes of their own, then strangers'
  * code in this one. */
 static const struct {
@@ -142,8 +147,8 @@ static const struct {
 } probe_order[] = {
     {WIRE_CHECK_COMMAND, check_command},       {WIRE_CHECK_MODEL, check_model},
     {WIRE_CHECK_PACKAGE, check_packages},      {WIRE_CHECK_ENTRY_POINTS, check_entry_points},
-    {WIRE_CHECK_NVIDIA_SMI, check_nvidia_smi}, {WIRE_CHECK_GPU_DRIVER, check_gpu_driver},
-    {WIRE_CHECK_LIBRARY, check_library},
+    {WIRE_CHECK_SOURCE, check_source},         {WIRE_CHECK_NVIDIA_SMI, check_nvidia_smi},
+    {WIRE_CHECK_GPU_DRIVER, check_gpu_driver}, {WIRE_CHECK_LIBRARY, check_library},
 };
 
 /* --- the report ------------------------------------------------------------------------------- */

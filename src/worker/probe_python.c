@@ -1,9 +1,12 @@
 #include "worker/probe_python.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "worker/probe_exec.h"
+#include "worker/python_runtime.h"
 
 /* torch alone takes seconds to import from a cold disk. */
 #define PYTHON_SECONDS 30
@@ -148,19 +151,74 @@ void probe_python_packages(const char *interpreter, const char *const *names, si
         ask(interpreter, argv, &x, v, n);
 }
 
-void probe_python_entry_points(const char *interpreter, const char *group, struct probe_verdict *v)
+/* The lines behind the verdict's become its text. */
+static void take_text(const struct probe_exec *x, struct probe_verdict *v)
 {
-        const char *argv[] = {NULL, "-c", entry_points_script, group, NULL};
-        scoped(probe_exec) struct probe_exec x = {0};
-        const char *lines;
+        const char *lines = x->output.data ? strchr(x->output.data, '\n') : NULL;
 
-        ask(interpreter, argv, &x, &v, 1);
-        lines = x.output.data ? strchr(x.output.data, '\n') : NULL;
-        if (v->status != WIRE_CHECK_OK || !lines)
+        if (v->status == WIRE_CHECK_UNKNOWN || !lines)
                 return;
         v->text = mem_dup0(lines + 1, strlen(lines + 1));
         if (!v->text)
                 probe_say(v, WIRE_CHECK_UNKNOWN, "no memory");
+}
+
+void probe_python_entry_points(const char *interpreter, const char *group, struct probe_verdict *v)
+{
+        const char *argv[] = {NULL, "-c", entry_points_script, group, NULL};
+        scoped(probe_exec) struct probe_exec x = {0};
+
+        ask(interpreter, argv, &x, &v, 1);
+        if (v->status == WIRE_CHECK_OK)
+                take_text(&x, v);
+}
+
+/* Cuts the lines apart in place; the array is the caller's. NULL: no memory. */
+static const char **survey_arguments(char *declared, const char *program, const char *dir,
+                                     const char *entrypoint)
+{
+        size_t n = 5;
+        const char **argv;
+        char *line;
+
+        for (const char *at = declared; (at = strchr(at, '\n')); at++)
+                n++;
+        argv = calloc(n + 1, sizeof *argv);
+        if (!argv)
+                return NULL;
+        argv[1] = "-B";
+        argv[2] = program;
+        argv[3] = dir;
+        argv[4] = entrypoint;
+        for (n = 5; (line = strsep(&declared, "\n")) && declared;)
+                argv[n++] = line;
+        return argv;
+}
+
+void probe_python_source(const char *interpreter, const char *dir, const char *entrypoint,
+                         const char *declared, struct probe_verdict *v)
+{
+        scoped(free) char *lines = mem_dup0(declared, strlen(declared));
+        const char *lib = getenv(PYTHON_RUNTIME_LIB_ENV);
+        scoped(free) const char **argv = NULL;
+        scoped(probe_exec) struct probe_exec x = {0};
+        scoped(str) struct str program = {0};
+        struct wire_str folder = wire_str_of(dir);
+
+        str_addf(&program, "%s/forgesyte_worker/survey.py", lib ? lib : "");
+        argv =
+            lines && !program.bad ? survey_arguments(lines, program.data, dir, entrypoint) : NULL;
+        if (!argv) {
+                probe_say(v, WIRE_CHECK_UNKNOWN, "no memory");
+                return;
+        }
+        if (strchr(interpreter, '/') && access(interpreter, X_OK) < 0) {
+                v->status = WIRE_CHECK_UNKNOWN;
+                python_runtime_why(interpreter, &folder, errno, v->detail, sizeof v->detail);
+                return;
+        }
+        ask(interpreter, argv, &x, &v, 1);
+        take_text(&x, v);
 }
 
 void probe_python_gpu(const char *interpreter, struct probe_verdict *v)

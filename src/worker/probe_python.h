@@ -11,6 +11,10 @@ void probe_python_packages(const char *interpreter, const char *const *names, si
                            struct probe_verdict *const *v);
 /* Its packages' entry points of this group, as docs/PROTOCOL.md has them. */
 void probe_python_entry_points(const char *interpreter, const char *group, struct probe_verdict *v);
+/* What the plugin's source tells without being run: the findings of docs/PROTOCOL.md. dir: the
+ * plugin's folder; declared: names of modules, each with a newline behind it. */
+void probe_python_source(const char *interpreter, const char *dir, const char *entrypoint,
+                         const char *declared, struct probe_verdict *v);
 /* torch.cuda.is_available() */
 void probe_python_gpu(const char *interpreter, struct probe_verdict *v);
 

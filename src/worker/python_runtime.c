@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define WORDS_MAX 1024
+
 static void add_le(struct str *s, uint64_t value, unsigned size)
 {
         for (unsigned i = 0; i < size; i++)
@@ -80,27 +82,26 @@ static bool find_lost(const char *path, char lost[PATH_MAX])
         return followed && access(at, F_OK) < 0;
 }
 
-static void say_why(const char *interpreter, const struct wire_str *dir, int error,
-                    struct worker_fault *f)
+void python_runtime_why(const char *interpreter, const struct wire_str *dir, int error, char *buf,
+                        size_t size)
 {
         const char *own = in_folder(interpreter, dir), *bin = own ? strstr(own, "/bin/") : NULL;
         char lost[PATH_MAX];
 
         /* A venv whose Python was removed or has moved. */
         if (error == ENOENT && find_lost(interpreter, lost))
-                worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
-                                 "the interpreter %s cannot be started: it is a link to %.300s, "
-                                 "which is not there",
-                                 interpreter, lost);
+                snprintf(buf, size,
+                         "the interpreter %s cannot be started: it is a link to %.300s, which is "
+                         "not there",
+                         interpreter, lost);
         else if (error == ENOENT && bin)
-                worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
-                                 "there is no interpreter %s in the plugin's folder. Make it there "
-                                 "with: python3 -m venv %.*s",
-                                 own, (int)(bin - own), own);
+                snprintf(buf, size,
+                         "there is no interpreter %s in the plugin's folder. Make it there with: "
+                         "python3 -m venv %.*s",
+                         own, (int)(bin - own), own);
         else
-                worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
-                                 "the interpreter %s cannot be started: %s", interpreter,
-                                 strerror(error));
+                snprintf(buf, size, "the interpreter %s cannot be started: %s", interpreter,
+                         strerror(error));
 }
 
 int python_runtime_start(const struct worker_channel *c, uint64_t max_output,
@@ -111,6 +112,7 @@ int python_runtime_start(const struct worker_channel *c, uint64_t max_output,
         scoped(free) char *state = python_runtime_state(c, max_output, payload, n);
         scoped(str) struct str program = {0};
         const char *lib = getenv(PYTHON_RUNTIME_LIB_ENV);
+        char words[WORDS_MAX];
 
         if (!lib || !*lib) {
                 worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError",
@@ -126,6 +128,7 @@ int python_runtime_start(const struct worker_channel *c, uint64_t max_output,
         /* -B: the plugin's folder is read-only; -u: what it prints is seen before it dies. */
         execvp(interpreter,
                (char *[]){interpreter, (char[]){"-B"}, (char[]){"-u"}, program.data, state, NULL});
-        say_why(interpreter, &m->dir, errno, f);
+        python_runtime_why(interpreter, &m->dir, errno, words, sizeof words);
+        worker_fault_set(f, WIRE_ERROR_IMPORT, "ImportError", "%s", words);
         return 1;
 }

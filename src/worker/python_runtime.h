@@ -17,6 +17,10 @@ int python_runtime_start(const struct worker_channel *c, uint64_t max_output,
                          const struct wire_load *m, const uint8_t *payload, size_t n,
                          struct worker_fault *f) must_check;
 
+/* Why the interpreter, which is not to be started for this errno, is not: words for its author. */
+void python_runtime_why(const char *interpreter, const struct wire_str *dir, int error, char *buf,
+                        size_t size);
+
 /* What the argument says, in base64: u32 generation, u64 call id, u32 next seq to the host, u32
  * next seq from the host, u64 max_output, then LOAD's payload. NULL: no memory. */
 char *python_runtime_state(const struct worker_channel *c, uint64_t max_output,

@@ -1,6 +1,6 @@
 """pythons.py -- the interpreters that a person wants tested besides the system's.
 
-FORGESYTE_TEST_PYTHONS=/opt/python3.9/bin/python3:/home/me/venv/bin/python names them. Their packages
+FORGESYTE_TEST_PYTHONS=/opt/python3.9/bin/python3:/opt/venv/bin/python names them. Their packages
 (numpy, pydantic) are tested too where they have them.
 """
 import os

@@ -91,6 +91,33 @@ static void test_asks_the_interpreter_that_will_run_the_plugin(void **state)
                     "-\n1 |native|driver\n2 ||nvidia-smi\n");
 }
 
+static void test_plans_a_look_into_the_source_of_python_plugins_alone(void **state)
+{
+        scoped(plugin_manifest_free) struct plugin_manifest
+            *python = parse(PYTHON(",\"dependencies\":[\"cv2\",\"numpy\"]")),
+            *native = parse(NATIVE(",\"dependencies\":[\"cv2\"]"));
+        struct dependency_plan p = plan_of(PYTHON(",\"dependencies\":[\"cv2\",\"numpy\"]"), NULL);
+        struct dependency_plan q = plan_of(NATIVE(",\"dependencies\":[\"cv2\"]"), NULL);
+
+        (void)state;
+        assert_int_equal(dependency_checker_plan_source(&p, python, "/plugin", NULL), 0);
+        assert_int_equal(p.n, 3);
+        assert_int_equal(p.checks[2].kind, WIRE_CHECK_SOURCE);
+        assert_string_equal(p.checks[2].subject, "x.py");
+        assert_string_equal(p.checks[2].extra, "cv2\nnumpy\n");
+        assert_int_equal(dependency_checker_plan_source(&q, native, "/plugin", NULL), 0);
+        assert_int_equal(q.n, 1);
+        dependency_plan_done(&p);
+        dependency_plan_done(&q);
+        p = plan_of(PYTHON(""), NULL);
+        plugin_manifest_free(python);
+        python = parse(PYTHON(",\"python\":\"venv/bin/python\""));
+        assert_int_equal(dependency_checker_plan_source(&p, python, "/plugin", NULL), 0);
+        assert_string_equal(p.interpreter, "/plugin/venv/bin/python");
+        assert_string_equal(p.checks[0].extra, "");
+        dependency_plan_done(&p);
+}
+
 static void test_plan_that_fits_no_message_is_refused(void **state)
 {
         scoped(str) struct str s = {0};
@@ -290,6 +317,30 @@ static void test_what_the_probe_says_is_bounded_and_harmless(void **state)
         dependency_plan_done(&p);
 }
 
+static void test_what_the_source_tells_is_no_missing_dependency(void **state)
+{
+        scoped(plugin_manifest_free) struct plugin_manifest *m =
+            parse(PYTHON(",\"dependencies\":[\"cv2\"]"));
+        struct dependency_plan p = plan_of(PYTHON(",\"dependencies\":[\"cv2\"]"), NULL);
+        struct wire_verdict v[] = {say(WIRE_CHECK_OK, ""),
+                                   say(WIRE_CHECK_BROKEN, "problem\tx.py:1\tw\x1b\tz\n")};
+        struct wire_report report = {v, 2}, short_one = {v, 1};
+        scoped(free) char *findings = NULL, *none = NULL, *unknown = NULL;
+        scoped(str) struct str reason = {0};
+
+        (void)state;
+        assert_int_equal(dependency_checker_plan_source(&p, m, "/plugin", NULL), 0);
+        assert_int_equal(dependency_checker_verdict(&p, &report, &reason, NULL), 0);
+        findings = dependency_checker_findings(&p, &report);
+        assert_string_equal(findings, "problem\tx.py:1\tw\\x1b\tz\n");
+        none = dependency_checker_findings(&p, &short_one);
+        assert_null(none);
+        v[1] = say(WIRE_CHECK_UNKNOWN, "it does not start");
+        unknown = dependency_checker_findings(&p, &report);
+        assert_string_equal(unknown, "problem\tpython\tit does not start");
+        dependency_plan_done(&p);
+}
+
 static void test_report_that_does_not_fit_is_refused(void **state)
 {
         struct wire_verdict v[2] = {{0}, {0}};
@@ -340,6 +391,8 @@ int main(void)
             cmocka_unit_test(test_plans_nothing_for_a_plugin_that_needs_nothing),
             cmocka_unit_test(test_plans_every_check_as_the_box_sees_it),
             cmocka_unit_test(test_asks_the_interpreter_that_will_run_the_plugin),
+            cmocka_unit_test(test_plans_a_look_into_the_source_of_python_plugins_alone),
+            cmocka_unit_test(test_what_the_source_tells_is_no_missing_dependency),
             cmocka_unit_test(test_plan_that_fits_no_message_is_refused),
             cmocka_unit_test(test_plan_is_what_goes_over_the_wire),
             cmocka_unit_test(test_all_there_gives_no_reason),

@@ -14,7 +14,7 @@ import pythons
 
 VERSION = pythons.version_of(fake_host.PYTHON)
 FILES = ("wire", "convert", "schemas", "loading", "calls", "cancel", "styles", "guide", "words",
-         "versions")
+         "survey", "versions")
 TOOL = """
 
 class Plugin:

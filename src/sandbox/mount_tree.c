@@ -120,3 +120,20 @@ int mount_tree_attach(int tree, int rootfd, const char *target, struct err *e)
                 return err_set_errno(e, -errno, "mount %s", target);
         return 0;
 }
+
+int mount_tree_hang(int tree)
+{
+        static const char *const places[] = {"/tmp", "/mnt", "/var", "/dev", "/usr"};
+
+        for (size_t i = 0; i < ARRAY_LEN(places); i++)
+                if (move_mount(tree, "", AT_FDCWD, places[i], MOVE_MOUNT_F_EMPTY_PATH) == 0)
+                        return 0;
+        return -errno;
+}
+
+int mount_tree_become_root(int tree)
+{
+        if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+                return -errno;
+        return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? -errno : 0;
+}

@@ -19,4 +19,11 @@ int mount_tree_attach(int tree, int rootfd, const char *target, struct err *e) m
 /* Makes folders along `path` below rootfd. 0 or -errno. */
 int mount_tree_mkdir(int rootfd, const char *path) must_check;
 
+/* Gives a detached tree a place in the file system, any: nobody else sees it, and it is gone after
+ * the turn. 0 or -errno. */
+int mount_tree_hang(int tree) must_check;
+/* Makes it the root and the working directory, and lets go of what was. An initramfs can't be left
+ * so. 0 or -errno. */
+int mount_tree_become_root(int tree) must_check;
+
 #endif

@@ -61,22 +61,36 @@ static int try_out(const struct trial *t)
 #define TREE_WORKS 0x81 /* above any errno, so that a mapping's failure is told apart */
 #define PROC_WORKS 0x82
 
-static int try_nothing(const void *arg unused_param)
+/* The one that clone can't make. */
+static int try_cgroup(const void *arg)
 {
+        unsigned namespaces = *(const unsigned *)arg;
+
+        if ((namespaces & ISOLATION_NS_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+                return errno & 0x7f;
         return TREE_WORKS;
 }
 
-static int try_tree(const void *arg unused_param)
+static int try_tree(const void *arg)
 {
         static const char *const no_options[] = {NULL};
-        int usr, proc;
+        int usr, proc, root, r;
 
+        r = try_cgroup(arg);
+        if (r != TREE_WORKS)
+                return r;
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return errno & 0x7f;
         usr = mount_tree_clone("/usr", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
-        if (usr < 0 || mount_tree_new("tmpfs", no_options, MOUNT_ATTR_NOSUID) < 0)
+        root = mount_tree_new("tmpfs", no_options, MOUNT_ATTR_NOSUID);
+        if (usr < 0 || root < 0)
                 return errno & 0x7f;
         proc = mount_tree_new("proc", no_options, MOUNT_ATTR_NOSUID);
+        r = mount_tree_hang(root);
+        if (r == 0)
+                r = mount_tree_become_root(root);
+        if (r < 0)
+                return -r & 0x7f;
         return proc < 0 ? TREE_WORKS : PROC_WORKS;
 }
 
@@ -84,7 +98,8 @@ static int try_spaces(const struct machine *m, unsigned namespaces)
 {
         struct trial t = {.namespaces = namespaces,
                           .no_clone3 = m->no_clone3,
-                          .run = namespaces & ISOLATION_NS_MOUNT ? try_tree : try_nothing};
+                          .run = namespaces & ISOLATION_NS_MOUNT ? try_tree : try_cgroup,
+                          .arg = &namespaces};
 
         return try_out(&t);
 }

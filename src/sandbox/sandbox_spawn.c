@@ -84,6 +84,7 @@ static int get_filter(struct sandbox_runner *r, const struct plan *plan, bool ma
         const struct seccomp_variant v = {
             .own_pids = plan->namespaces & ISOLATION_NS_PID,
             .own_tree = plan->namespaces & ISOLATION_NS_MOUNT,
+            .landlock = plan->landlock_abi > 0,
             .network = plan->network,
             .unix_sockets = plan->unix_sockets,
             .gpu = plan->gpu,

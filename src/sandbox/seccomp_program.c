@@ -19,7 +19,7 @@
 #include "sandbox/plan.h"
 #include "sandbox/syscall_table.h"
 
-enum row_when { ALWAYS, OWN_PIDS, OWN_TREE, NOT_THERE };
+enum row_when { ALWAYS, OWN_PIDS, OWN_TREE, GUARDED, NOT_THERE };
 
 static const struct {
         const char *name;
@@ -76,6 +76,10 @@ static void add_row(struct build *b, const char *name, enum row_when when)
                 if (b->v->own_tree)
                         allow(b, name);
                 break;
+        case GUARDED:
+                if (b->v->own_tree || b->v->landlock)
+                        allow(b, name);
+                break;
         case NOT_THERE:
                 add(b, SCMP_ACT_ERRNO(ENOSYS), name, 0, NULL);
                 break;
@@ -120,6 +124,19 @@ static void add_signals(struct build *b)
                 allow_int(b, "sched_setaffinity", 0, UINT32_MAX, 0);
                 allow_int(b, "sched_setaffinity", 0, UINT32_MAX, PLAN_FILTER_PID);
         }
+}
+
+/* The host's tree with nobody to guard it: what the host's user may read can be read, and that is
+ * all. */
+static void add_read_only_files(struct build *b)
+{
+        const uint32_t changes = O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE;
+
+        if (b->v->own_tree || b->v->landlock)
+                return;
+        allow_int(b, "open", 1, changes & ~(uint32_t)O_DIRECTORY, O_RDONLY);
+        allow_int(b, "openat", 2, changes & ~(uint32_t)O_DIRECTORY, O_RDONLY);
+        add(b, SCMP_ACT_ERRNO(ENOSYS), "openat2", 0, NULL); /* its flags lie in memory */
 }
 
 static void add_self(struct build *b)
@@ -233,6 +250,7 @@ int seccomp_program_compile(const struct seccomp_variant *v, void **ret, size_t 
         add_table(&b);
         add_clone(&b);
         add_signals(&b);
+        add_read_only_files(&b);
         add_self(&b);
         add_ioctl(&b);
         add_sockets(&b);

@@ -13,6 +13,7 @@
 struct seccomp_variant {
         bool own_pids;     /* a pid namespace: processes may be made and named */
         bool own_tree;     /* a mount namespace: files may be changed that Landlock does not see */
+        bool landlock;     /* which asks who creates, removes and writes to files */
         bool network;      /* AF_INET, AF_INET6, and netlink to resolve names */
         bool unix_sockets; /* AF_UNIX sockets may be made (pairs always may) */
         bool gpu;          /* the driver's ioctls */

@@ -2,8 +2,9 @@
  * What is not here fails with EPERM. X(name, when, reason).
  *
  * when: ALWAYS; OWN_PIDS: only in a pid namespace of its own, where another process's number can't
- * be named; OWN_TREE: only in a file tree of its own; NOT_THERE: "this kernel is older", so that
- * libc takes its other path. Calls with conditions on their arguments are in seccomp_program.c.
+ * be named; OWN_TREE: only in a file tree of its own; GUARDED: there, or where Landlock asks who
+ * changes which file; NOT_THERE: "this kernel is older", so that libc takes its other path. Calls
+ * with conditions on their arguments are in seccomp_program.c.
  *
  * Knows: names of system calls.    May not know: how a filter is made.
  * Threads: any.                    Owns: nothing. */
@@ -160,10 +161,10 @@
         X(ftruncate, ALWAYS, "scratch files, shared buffers")                                      \
         X(fallocate, ALWAYS, "likewise")                                                           \
         /* files: which ones is for the mounts and Landlock to say */                              \
-        X(open, ALWAYS, "files")                                                                   \
-        X(openat, ALWAYS, "files")                                                                 \
-        X(openat2, ALWAYS, "files")                                                                \
-        X(creat, ALWAYS, "files")                                                                  \
+        X(open, GUARDED, "files; elsewhere to read only")                                          \
+        X(openat, GUARDED, "likewise")                                                             \
+        X(openat2, GUARDED, "files")                                                               \
+        X(creat, GUARDED, "files")                                                                 \
         X(stat, ALWAYS, "files")                                                                   \
         X(lstat, ALWAYS, "files")                                                                  \
         X(fstat, ALWAYS, "files")                                                                  \
@@ -181,19 +182,19 @@
         X(getcwd, ALWAYS, "folders")                                                               \
         X(chdir, ALWAYS, "folders")                                                                \
         X(fchdir, ALWAYS, "folders")                                                               \
-        X(mkdir, ALWAYS, "scratch")                                                                \
-        X(mkdirat, ALWAYS, "scratch")                                                              \
-        X(rmdir, ALWAYS, "scratch")                                                                \
-        X(unlink, ALWAYS, "scratch")                                                               \
-        X(unlinkat, ALWAYS, "scratch")                                                             \
-        X(rename, ALWAYS, "scratch")                                                               \
-        X(renameat, ALWAYS, "scratch")                                                             \
-        X(renameat2, ALWAYS, "scratch")                                                            \
-        X(link, ALWAYS, "scratch, POSIX semaphores")                                               \
-        X(linkat, ALWAYS, "scratch")                                                               \
-        X(symlink, ALWAYS, "scratch")                                                              \
-        X(symlinkat, ALWAYS, "scratch")                                                            \
-        X(truncate, ALWAYS, "scratch")                                                             \
+        X(mkdir, GUARDED, "scratch")                                                               \
+        X(mkdirat, GUARDED, "scratch")                                                             \
+        X(rmdir, GUARDED, "scratch")                                                               \
+        X(unlink, GUARDED, "scratch")                                                              \
+        X(unlinkat, GUARDED, "scratch")                                                            \
+        X(rename, GUARDED, "scratch")                                                              \
+        X(renameat, GUARDED, "scratch")                                                            \
+        X(renameat2, GUARDED, "scratch")                                                           \
+        X(link, GUARDED, "scratch, POSIX semaphores")                                              \
+        X(linkat, GUARDED, "scratch")                                                              \
+        X(symlink, GUARDED, "scratch")                                                             \
+        X(symlinkat, GUARDED, "scratch")                                                           \
+        X(truncate, OWN_TREE, "scratch; Landlock sees it since its third version")                 \
         X(chmod, OWN_TREE, "scratch; Landlock does not see it, so only in a tree of its own")      \
         X(fchmod, OWN_TREE, "likewise")                                                            \
         X(fchmodat, OWN_TREE, "likewise")                                                          \

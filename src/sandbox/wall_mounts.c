@@ -101,6 +101,18 @@ static bool is_shown(enum show_when when, const struct plan *p)
         return when == ALWAYS || (when == IF_NETWORK && p->network) || (when == IF_GPU && p->gpu);
 }
 
+/* The host's tree stays; but what the policy names must be there as well. */
+static int check_sources(const struct plan *p, struct err *e)
+{
+        for (size_t i = 0; i < p->n_binds; i++) {
+                const struct sandbox_bind *b = &p->binds[i];
+
+                if (!b->optional && access(b->source, F_OK) < 0)
+                        return err_set_errno(e, -errno, "take %s along", b->source);
+        }
+        return 1;
+}
+
 /* What is not there is not missed: hosts differ, and a plugin that needs it will say so. */
 static int take_system(struct view *v, const struct plan *p, struct err *e)
 {
@@ -161,18 +173,6 @@ static int take_policy(struct view *v, const struct plan *p, struct err *e)
         return 0;
 }
 
-/* Any folder will do to hang the new root on: nobody else sees it, and it is gone after the turn.
- */
-static int attach_root(int tree)
-{
-        static const char *const places[] = {"/tmp", "/mnt", "/var", "/dev", "/usr"};
-
-        for (size_t i = 0; i < ARRAY_LEN(places); i++)
-                if (move_mount(tree, "", AT_FDCWD, places[i], MOVE_MOUNT_F_EMPTY_PATH) == 0)
-                        return 0;
-        return -errno;
-}
-
 static int make_root(const struct plan *p, int *ret, struct err *e)
 {
         static const char *const options[] = {"size=4m", "nr_inodes=4096", "mode=755", NULL};
@@ -182,7 +182,7 @@ static int make_root(const struct plan *p, int *ret, struct err *e)
 
         if (root < 0)
                 return err_set_errno(e, root, "make the root");
-        r = attach_root(root);
+        r = mount_tree_hang(root);
         if (r < 0)
                 return err_set_errno(e, r, "hang up the root");
         for (size_t i = 0; i < ARRAY_LEN(root_names); i++) {
@@ -202,13 +202,13 @@ static int turn_root(int root, struct err *e)
 {
         struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
         char cwd[16];
+        int r;
 
         if (mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0)
                 return err_set_errno(e, -errno, "make the root read-only");
-        if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
-                return err_set_errno(e, -errno, "turn the root");
-        if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-                return err_set_errno(e, -errno, "let go of the host's root");
+        r = mount_tree_become_root(root);
+        if (r < 0)
+                return err_set_errno(e, r, "turn the root");
         if (!getcwd(cwd, sizeof cwd) || strcmp(cwd, "/") != 0)
                 return err_set(e, -EIO, "the working directory is outside the box");
         return 0;
@@ -235,8 +235,10 @@ int wall_mounts(struct box *b, struct err *e)
         int r;
 
         v.n = 0;
-        if (!(p->namespaces & ISOLATION_NS_MOUNT))
-                return 1;
+        if (!(p->namespaces & ISOLATION_NS_MOUNT)) {
+                umask(077);
+                return check_sources(p, e);
+        }
         umask(022); /* the tree is walked by another user than the one that builds it */
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return err_set_errno(e, -errno, "leave the host's mounts alone");

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -282,6 +283,34 @@ static void do_openw(const char *arg)
                 close(fd);
 }
 
+/* terminal PATH: asks a device what only terminals answer. */
+static void do_terminal(const char *arg)
+{
+        char settings[256];
+        int fd = open(arg, O_RDONLY | O_CLOEXEC);
+
+        answer("%d", fd < 0 || ioctl(fd, TCGETS, settings) < 0 ? errno : 0);
+        if (fd >= 0)
+                close(fd);
+}
+
+static void do_truncate(const char *arg)
+{
+        answer("%d", truncate(arg, 0) < 0 ? errno : 0);
+}
+
+static void do_remove(const char *arg)
+{
+        answer("%d", unlink(arg) < 0 ? errno : 0);
+}
+
+static void do_link(const char *arg)
+{
+        char to[256] = "";
+
+        answer("%s", readlink(arg, to, sizeof to - 1) < 0 ? strerror(errno) : to);
+}
+
 /* raise RESOURCE VALUE: sets both limits of itself to that. */
 static void do_raise_limit(const char *arg)
 {
@@ -448,6 +477,10 @@ static const struct {
     {"write", do_write},
     {"read", do_read},
     {"openw", do_openw},
+    {"terminal", do_terminal},
+    {"truncate", do_truncate},
+    {"remove", do_remove},
+    {"link", do_link},
     {"raise_limit", do_raise_limit},
     {"run", do_run},
     {"fill", do_fill},

@@ -329,8 +329,17 @@ def _other(value: Any) -> _How:
             return lambda c, v: c.again(getattr(v, name))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _Conversion.fields
-    hint = " (is an await missing?)" if kind.__name__ == "coroutine" else ""
-    raise _NotJson(f"{kind.__name__} is not JSON{hint}")
+    raise _NotJson(f"{kind.__name__} is not JSON{_hint(value, kind)}")
+
+
+def _hint(value: Any, kind: type) -> str:
+    if kind.__name__ == "coroutine":
+        return " (is an await missing?)"
+    if isinstance(value, (set, frozenset)) or hasattr(kind, "__next__"):
+        return " (make it a list)"
+    if kind.__module__ != "builtins" and not isinstance(value, type):
+        return " (a dict or a dataclass is)"
+    return ""
 
 
 def _numpy_scalar(c: _Conversion, value: Any) -> Any:

@@ -12,6 +12,7 @@ import sys
 import traceback
 from typing import Any, List, NamedTuple, Optional
 
+from forgesyte import _near
 from forgesyte.errors import Cancelled, ToolError
 
 from . import hints, wire
@@ -135,9 +136,21 @@ class Failures:
             return f". The {top} that is installed has no such module"
         pip = PIP_NAMES.get(top, top)
         words = f". Install with: pip install {pip}"
-        if _is_system(self._interpreter):
-            return words
-        return f"{words} (for this plugin: {self._interpreter} -m pip install {pip})"
+        if not _is_system(self._interpreter):
+            words += f" (for this plugin: {self._interpreter} -m pip install {pip})"
+        mine = _near.nearest(top, self._own_modules())
+        return f"{words}. Or was {mine} meant, which is in the plugin's folder?" if mine else words
+
+    def _own_modules(self) -> List[str]:
+        names = []
+        for folder in (self._own, os.path.join(self._own, "src")):
+            try:
+                with os.scandir(folder) as entries:
+                    names += [os.path.splitext(e.name)[0] for e in entries
+                              if e.name.endswith(".py") or e.is_dir()]
+            except OSError:
+                pass
+        return [name for name in names if name.isidentifier()]
 
     # --- tracebacks -------------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ class Hints:
             return ""
         if isinstance(e.filename, (str, bytes)) and not _is_of_a_socket(e):
             return self._of_file(e, os.fsdecode(e.filename))
-        if (isinstance(e, socket.gaierror) or e.errno == errno.EAFNOSUPPORT) and _network_is_denied():
+        of_network = isinstance(e, socket.gaierror) or e.errno == errno.EAFNOSUPPORT
+        if of_network and _network_is_denied():
             return ('The plugin has no network; if it needs one, ask for it in manifest.json:'
                     ' "permissions": {"network": true}')
         return ""
@@ -52,8 +53,9 @@ class Hints:
             return (f'It is read-only here; list the folder in manifest.json: "permissions":'
                     f' {{"write": ["{_short(os.path.dirname(path))}"]}}, or write below /tmp')
         if e.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR):
-            return (f'If it exists on this machine, let the plugin see it in manifest.json:'
-                    f' "permissions": {{"read": ["{_short(path)}"]}} (or "write")')
+            return (f'If it is on this machine, let the plugin see it in manifest.json:'
+                    f' "permissions": {{"read": ["{_short(path)}"]}}; to write there, "write" and'
+                    f' the folder')
         return ""
 
     @staticmethod
@@ -71,8 +73,8 @@ class Hints:
         return os.path.isdir(os.path.dirname(path))
 
 
-_READ_ONLY = ('The plugin\'s folder is read-only here; write below /tmp, which ends with the process,'
-              ' or into a folder that manifest.json lists: "permissions": {"write": ["/var/lib/…"]}')
+_READ_ONLY = ("The plugin's folder is read-only here; write below /tmp, which ends with the process,"
+              ' or into a folder that manifest.json lists: "permissions": {"write": [...]}')
 
 
 def _chain(e: Optional[BaseException]) -> Iterator[BaseException]:

@@ -24,6 +24,25 @@ static void add_text(struct terminal_table *t, const json_t *object, const char 
         terminal_table_add(t, *text ? text : "-");
 }
 
+/* Without the traceback or the stack that it ends in, which `status` shows. */
+static void add_reason(struct terminal_table *t, const json_t *plugin)
+{
+        static const char *const ends[] = {"\nTraceback (", "\n  File \"", "Last stderr: "};
+        const char *reason = client_text(plugin, "reason");
+        scoped(str) struct str words = {0};
+        size_t n = strlen(reason);
+
+        for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+                const char *end = strstr(reason, ends[i]);
+
+                n = end ? MIN_OF(n, (size_t)(end - reason)) : n;
+        }
+        while (n > 0 && (reason[n - 1] == ' ' || reason[n - 1] == '\n'))
+                n--;
+        str_add(&words, reason, n);
+        terminal_table_add(t, words.data ? words.data : "");
+}
+
 int health_table_print(const json_t *plugins, FILE *to, struct err *e)
 {
         static const char *const heading[] = {"NAME",   "STATE",  "VERSION",   "OK",
@@ -44,7 +63,7 @@ int health_table_print(const json_t *plugins, FILE *to, struct err *e)
                 add_number(&t, plugin, "error_count");
                 add_number(&t, plugin, "avg_execution_time_ms");
                 add_text(&t, plugin, "last_used");
-                terminal_table_add(&t, client_text(plugin, "reason"));
+                add_reason(&t, plugin);
         }
         if (t.bad)
                 return err_set_errno(e, -ENOMEM, "lay out a table");
@@ -54,11 +73,23 @@ int health_table_print(const json_t *plugins, FILE *to, struct err *e)
 
 /* ---- the page ---- */
 
+/* Each line of the text below the first, behind the label or the mark. */
+static void put_lines(FILE *to, const char *label, const char *mark, const char *text)
+{
+        do {
+                size_t n = strcspn(text, "\n");
+
+                fprintf(to, "  %-12s %s", label, mark);
+                terminal_put(to, text, n);
+                fputc('\n', to);
+                label = "";
+                text += n + (text[n] != '\0');
+        } while (*text);
+}
+
 static void put_line(FILE *to, const char *label, const char *text)
 {
-        fprintf(to, "  %-12s ", label);
-        terminal_put(to, text, strlen(text));
-        fputc('\n', to);
+        put_lines(to, label, "", text);
 }
 
 static void put_text(FILE *to, const char *label, const json_t *object, const char *key)
@@ -140,24 +171,50 @@ static void put_isolation(FILE *to, const json_t *h)
                 put_line(to, "", json_is_string(item) ? json_string_value(item) : "");
 }
 
+/* Words without the last lines of stderr that they end in: those stand under `last failure`. */
+static size_t words_before_tail(const char *words, const char *tail)
+{
+        const char *quoted = *tail ? strstr(words, "Last stderr: ") : NULL;
+        size_t n = quoted ? (size_t)(quoted - words) : strlen(words);
+
+        while (n > 0 && (words[n - 1] == ' ' || words[n - 1] == '\n'))
+                n--;
+        return n;
+}
+
+static void put_reason(FILE *to, const json_t *h)
+{
+        const char *reason = client_text(h, "reason");
+        const char *tail = client_text(json_object_get(h, "last_failure"), "stderr_tail");
+        scoped(str) struct str s = {0};
+
+        str_add(&s, reason, words_before_tail(reason, tail));
+        if (s.len)
+                put_line(to, "reason", s.data);
+}
+
+/* The reason may have said it: then when that was, and what it is called. */
 static void put_failure(FILE *to, const json_t *h)
 {
         const json_t *failure = json_object_get(h, "last_failure");
+        const char *error = client_text(failure, "error"),
+                   *type = client_text(failure, "error_type");
         const char *tail = client_text(failure, "stderr_tail");
         scoped(str) struct str s = {0};
 
         if (!json_is_object(failure))
                 return;
-        str_addf(&s, "%s, %s: %s", client_text(failure, "at"), client_text(failure, "error_type"),
-                 client_text(failure, "error"));
+        str_addf(&s, "%s, %s", client_text(failure, "at"), type);
+        if (strncmp(error, type, strlen(type)) == 0 && error[strlen(type)] == ':')
+                error += strlen(type) + 1 + strspn(error + strlen(type) + 1, " ");
+        if (*error && !strstr(client_text(h, "reason"), error)) {
+                str_adds(&s, ": ");
+                str_add(&s, error, words_before_tail(error, tail));
+        }
         if (!s.bad)
                 put_line(to, "last failure", s.data);
-        for (size_t n; *tail; tail += n + (tail[n] != '\0')) {
-                n = strcspn(tail, "\n");
-                fputs("               | ", to);
-                terminal_put(to, tail, n);
-                fputc('\n', to);
-        }
+        if (*tail)
+                put_lines(to, "", "| ", tail);
 }
 
 void health_table_page(const json_t *h, FILE *to)
@@ -169,7 +226,7 @@ void health_table_page(const json_t *h, FILE *to)
         fprintf(to, "\n  %-12s %s", "state", on);
         terminal_put(to, state, strlen(state));
         fprintf(to, "%s\n", *on ? TERMINAL_COLOR_OFF : "");
-        put_text(to, "reason", h, "reason");
+        put_reason(to, h);
         put_text(to, "version", h, "version");
         put_text(to, "description", h, "description");
         fprintf(to, "  %-12s %.0f\n", "generation", client_number(h, "generation", 0));

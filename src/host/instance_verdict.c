@@ -117,7 +117,7 @@ static void verdict_of_exit(const struct obituary *d, const struct verdict_circu
         if (d->exit_code == EXIT_CHANNEL_LOST) {
                 snprintf(words, sizeof words,
                          "the plugin closed or replaced descriptor 3, its channel to the host "
-                         "(stage=%s).",
+                         "(stage=%s). A plugin closes what it has opened, and nothing else.",
                          c->stage);
                 fail_with_tail(o, PLUGIN_ERROR_PROTOCOL, words, c);
                 return;
@@ -137,7 +137,9 @@ static void verdict_of_exit(const struct obituary *d, const struct verdict_circu
                 fail_with_tail(o, PLUGIN_ERROR_RESOURCE_LIMIT, words, c);
                 return;
         }
-        snprintf(words, sizeof words, "Plugin crashed: exited %d without reply (stage=%s).",
+        snprintf(words, sizeof words,
+                 "Plugin crashed: exited %d without reply (stage=%s). Something in it called "
+                 "exit() or _exit().",
                  d->exit_code, c->stage);
         fail_with_tail(o, PLUGIN_ERROR_CRASHED, words, c);
 }

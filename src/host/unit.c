@@ -264,16 +264,33 @@ void unit_fail_stranded(struct unit *u)
                 unit_fail_queued(u, "it failed");
 }
 
-/* The words, and of an exception its class in front of them and its place behind them. */
+/* `plugin.py line 9` of `plugin.py line 9, in go`. */
+static bool names_place(const char *words, const char *place)
+{
+        size_t n = strcspn(place, ",");
+
+        return memmem(words, strlen(words), place, n) != NULL;
+}
+
+/* "Plugin crashed: ..." names the fault itself; what a plugin says does not. */
+static bool names_error(const struct tool_outcome *o, const char *name)
+{
+        size_t n = strlen(name);
+
+        if (o->error != PLUGIN_ERROR_EXCEPTION && !strncmp(o->words, "Plugin ", strlen("Plugin ")))
+                return true;
+        return !strncmp(o->words, name, n) && o->words[n] == ':';
+}
+
+/* The words behind the error's name or the exception's class, and the place where that was. */
 static void reason_of(const struct tool_outcome *o, struct str *to)
 {
-        size_t n = strlen(o->type);
+        const char *name = o->type[0] ? o->type : plugin_error_name(o->error);
 
-        if (o->error == PLUGIN_ERROR_EXCEPTION && n && o->words &&
-            (strncmp(o->words, o->type, n) != 0 || o->words[n] != ':'))
-                str_addf(to, "%s: ", o->type);
+        if (o->words && !names_error(o, name))
+                str_addf(to, "%s: ", name);
         str_adds(to, o->words ? o->words : plugin_error_name(o->error));
-        if (o->place && o->words && !strstr(o->words, o->place))
+        if (o->place && o->words && !names_place(o->words, o->place))
                 str_addf(to, " (%s)", o->place);
 }
 

@@ -53,7 +53,8 @@ static void move(struct plugin_loader *l, enum plugin_error error, const char *w
         enum lifecycle_event event =
             registered ? LIFECYCLE_EVENT_LOAD_FAILED : LIFECYCLE_EVENT_REFUSED;
 
-        if (error != PLUGIN_ERROR_NONE &&
+        /* "Plugin crashed" says it. */
+        if (error != PLUGIN_ERROR_NONE && error != PLUGIN_ERROR_CRASHED &&
             strncmp(words, plugin_error_name(error), strlen(plugin_error_name(error))))
                 str_addf(&reason, "%s: ", plugin_error_name(error));
         str_adds(&reason, words);

@@ -8,7 +8,8 @@
 #include "base/json.h"
 #include "loader/plugin_manifest_rules.h"
 
-#define TOOLS_MAX 256
+#define TOOLS_MAX   256
+#define SHOWN_TOOLS 6 /* in words */
 
 void manifest_tools_free(struct manifest_tool *tools, size_t n)
 {
@@ -314,6 +315,24 @@ static const char *first_missing(const struct plugin_manifest *m, const struct t
         return NULL;
 }
 
+/* With the tool that was meant, or those that there are. */
+static int refuse_missing(const char *missing, const struct tool_list *list, struct err *e)
+{
+        const char *names[SHOWN_TOOLS], *near;
+        scoped(str) struct str hint = {0};
+        size_t n = MIN_OF(list->n, (size_t)SHOWN_TOOLS);
+
+        for (size_t i = 0; i < n; i++)
+                names[i] = list->tools[i].name;
+        near = str_nearest(missing, names, n);
+        if (near)
+                str_addf(&hint, "; did you mean %s?", near);
+        for (size_t i = 0; !near && i < n; i++)
+                str_addf(&hint, "%s%s%s", i ? ", " : " (it has: ", names[i], i + 1 < n ? "" : ")");
+        return err_set(e, -EINVAL, "it has no tool \"%s\", which manifest.json lists%s", missing,
+                       hint.data ? hint.data : "");
+}
+
 int plugin_manifest_merge_meta(struct plugin_manifest *m, const char *json, size_t n, struct err *e)
 {
         const struct manifest_source source = {json, n, e};
@@ -334,8 +353,7 @@ int plugin_manifest_merge_meta(struct plugin_manifest *m, const char *json, size
                 return err_wrap(e, r, "what it says of its tools");
         missing = first_missing(m, &list);
         if (missing)
-                return err_set(e, -EINVAL, "it has no tool \"%s\", which manifest.json lists",
-                               missing);
+                return refuse_missing(missing, &list, e);
         /* A second instance says the same again: the first one's word stands. */
         if (m->has_tools || m->n_tools)
                 return 0;

@@ -29,6 +29,11 @@ BAD = {"name": "bad", "state": "FAILED", "reason": "it died:\nsignal 11 \x1b[31m
        "success_count": 0, "error_count": 1, "generation": 1,
        "last_failure": {"at": "2026-11-22T09:41:00.123Z", "error_type": "PluginCrashed",
                         "error": "signal 11", "signal": 11, "stderr_tail": "oh\nno\x07"}}
+TWICE = {**BAD, "name": "twice",
+         "reason": "it died. In x.py line 3\nLast stderr: SIGSEGV\n  x.py, line 3 in run",
+         "last_failure": {**BAD["last_failure"], "stderr_tail": "SIGSEGV\n  x.py, line 3 in run",
+                          "error": "it died. In x.py line 3\nLast stderr: SIGSEGV\n"
+                                   "  x.py, line 3 in run"}}
 
 
 def envelope(status, error_type, words="words", **more):
@@ -40,6 +45,9 @@ ANSWERS = {
                                    "unavailable": 0}),
     ("GET", "/v1/plugins/ocr/health"): (200, OCR),
     ("GET", "/v1/plugins/bad/health"): (200, BAD),
+    ("GET", "/v1/plugins/mended/health"): (200, {**OCR, "name": "mended",
+                                                 "last_failure": BAD["last_failure"]}),
+    ("GET", "/v1/plugins/twice/health"): (200, TWICE),
     ("GET", "/v1/plugins/none/health"): envelope(404, "PluginNotFound", "no plugin none; ocr, bad"),
     ("POST", "/v1/plugins/ocr/reload"): (200, OCR),
     ("POST", "/v1/plugins/bad/reload"): (200, BAD),
@@ -185,9 +193,22 @@ class CliClientTest(unittest.TestCase):
     def test_status_of_a_failed_plugin_is_3_and_shows_its_last_words(self):
         code, out, _ = self.run_cli("status", "bad")
         self.assertEqual(code, 3)
-        self.assertIn("PluginCrashed: signal 11\n               | oh\n               | no\\x07\n", out)
+        self.assertIn("  reason       it died:\n               signal 11 \\x1b[31m\n", out)
+        self.assertTrue(out.endswith("Z, PluginCrashed\n               | oh\n"
+                                     "               | no\\x07\n"), out)
         self.assertNotIn("\x1b", out)
         self.assertEqual(self.run_cli("status", "bad", "--format=json")[0], 3)
+
+    def test_status_says_a_failure_that_is_over_in_full(self):
+        code, out, _ = self.run_cli("status", "mended")
+        self.assertEqual(code, 0)
+        self.assertIn("Z, PluginCrashed: signal 11\n               | oh\n               | no", out)
+
+    def test_status_says_nothing_twice(self):
+        _, out, _ = self.run_cli("status", "twice")
+        self.assertIn("  reason       it died. In x.py line 3\n  generation", out)
+        for words in ("it died", "SIGSEGV", "in run"):
+            self.assertEqual(out.count(words), 1, out)
 
     def test_an_unknown_plugin_is_1_with_the_hosts_words(self):
         code, out, err = self.run_cli("status", "none")

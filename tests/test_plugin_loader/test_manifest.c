@@ -441,7 +441,8 @@ static void test_meta_brings_the_tools_when_the_manifest_has_none(void **state)
         assert_int_equal(merge(m, meta, &e), 0);
         assert_int_equal(m->n_tools, 2);
         assert_int_equal(merge(m, "{\"tools\":[{\"name\":\"a\"}]}", &e), -EINVAL);
-        assert_string_equal(e.msg, "it has no tool \"b\", which manifest.json lists");
+        assert_string_equal(e.msg,
+                            "it has no tool \"b\", which manifest.json lists; did you mean a?");
 }
 
 static void test_meta_must_have_every_tool_of_the_manifest(void **state)
@@ -459,7 +460,13 @@ static void test_meta_must_have_every_tool_of_the_manifest(void **state)
         assert_int_equal(m->n_tools, 2);
         assert_null(plugin_manifest_tool(m, "c"));
         assert_int_equal(merge(m, "{\"tools\":[{\"name\":\"b\"}]}", &e), -EINVAL);
-        assert_string_equal(e.msg, "it has no tool \"a\", which manifest.json lists");
+        assert_string_equal(e.msg,
+                            "it has no tool \"a\", which manifest.json lists; did you mean b?");
+        assert_int_equal(merge(m, "{\"tools\":[{\"name\":\"tracker\"},{\"name\":\"ocr\"}]}", &e),
+                         -EINVAL);
+        assert_string_equal(e.msg,
+                            "it has no tool \"a\", which manifest.json lists (it has: tracker, "
+                            "ocr)");
         assert_int_equal(m->n_tools, 2);
 }
 

@@ -94,7 +94,8 @@ class ResultTest(CallTest):
 
     def test_what_is_not_json_is_invalid_output_with_its_place(self):
         self.assertEqual(self.failure("a_set"), (EXCEPTION, "InvalidOutput",
-                                                 "result.boxes[0].mask: set is not JSON", ""))
+                                                 "result.boxes[0].mask: set is not JSON (make it"
+                                                 " a list)", ""))
 
     def test_a_result_that_is_too_large_is_told_by_the_worker(self):
         self.tools = self.started(self.named("tools"), max_output=1000)

@@ -103,11 +103,15 @@ class ConvertTest(unittest.TestCase):
         self.refused({"m": {1: 2, "1": 3}}, 'result.m: two of its keys are "1"')
 
     def test_what_is_not_json_is_refused_with_its_place(self):
+        class Plain:
+            pass
+
         boxes = [{}, {}, {}, {"mask": {1}}]
-        self.refused({"boxes": boxes}, "result.boxes[3].mask: set is not JSON")
+        self.refused({"boxes": boxes}, "result.boxes[3].mask: set is not JSON (make it a list)")
         self.refused({"a b": [object()]}, 'result["a b"][0]: object is not JSON')
         self.refused(3j, "result: complex is not JSON")
-        self.refused([iter(())], "result[0]: tuple_iterator is not JSON")
+        self.refused([iter(())], "result[0]: tuple_iterator is not JSON (make it a list)")
+        self.refused(Plain(), "result: Plain is not JSON (a dict or a dataclass is)")
         self.refused({"f": len}, "result.f: builtin_function_or_method is not JSON")
 
     def test_a_forgotten_await_is_hinted_at(self):

@@ -89,6 +89,12 @@ class ArgumentsTest(WordsTest):
 
 
 class ImportsTest(WordsTest):
+    def test_of_a_misspelt_module_of_the_plugins_own_the_right_name_is_told(self):
+        folder = self.folder_of({"plugin.py": "import trakker\n", "src/tracker.py": ""})
+        self.assertEqual(self.refused(folder, "ImportError").text,
+                         "ImportError: No module named 'trakker'. Install with: pip install trakker."
+                         " Or was tracker meant, which is in the plugin's folder?")
+
     def test_a_binary_entry_point_is_named_for_what_it_is(self):
         for data, what in ((b"\x7fELF\x02\x01\x01\0\0", "a compiled program or shared object"),
                            (b"PK\x03\x04\0\0", "a zip archive"), (b"x = 1\n\0", "a binary file"),
@@ -187,7 +193,7 @@ class HintsTest(unittest.TestCase):
 
     def test_a_file_that_is_not_seen_names_the_permission(self):
         e = FileNotFoundError(2, "No such file or directory", "/models/x.pt")
-        self.assertIn('If it exists on this machine, let the plugin see it in manifest.json:'
+        self.assertIn('If it is on this machine, let the plugin see it in manifest.json:'
                       ' "permissions": {"read": ["/models/x.pt"]}', self.hint(e))
 
     def test_files_of_the_plugins_own_places_are_its_own_matter(self):

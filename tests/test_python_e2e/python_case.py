@@ -8,8 +8,8 @@ PYTHON = "/usr/bin/python3"
 TIMEOUT = 2 * SLOW  # of plugins that are meant to reach it
 
 # Whose words name the fault themselves: its reason has no class in front.
-HOSTS_OWN = ("PluginCrashed", "TimeoutError", "MemoryLimitExceeded", "ProtocolError",
-             "ResourceLimitExceeded", "SandboxViolation")
+HOSTS_OWN = ("PluginCrashed", "TimeoutError", "MemoryLimitExceeded", "ResourceLimitExceeded",
+             "SandboxViolation")
 
 FUNCTIONS = """
 

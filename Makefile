@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps demo test test-all test-v2 test-hostile serve bench format clean install
+.PHONY: build help deps demo test test-all fuzz test-v2 test-hostile serve bench format clean install
 
 build: ## compile host, worker and the bundled plugins into build/
 	@scripts/deps build
@@ -45,6 +45,10 @@ test-hostile: ## the hostile corpus in every situation, in namespaces of its own
 	@scripts/compile $(BUILD)
 	@FORGESYTE_BUILD=$(BUILD) $(PYTHON) tests/hostile/run
 
+fuzz: ## fuzz every parser: an hour on two cores; FUZZ_SECONDS=5 each is a smoke run
+	@scripts/deps build run test
+	@MESON=$(MESON) $(PYTHON) tests/fuzz/run_fuzz.py
+
 serve: ## run the host on 127.0.0.1:8000 with the bundled plugins
 	@scripts/deps build run
 	@scripts/compile $(BUILD)
@@ -60,7 +64,7 @@ format: ## lay out the C files as .clang-format says
 	@$(PYTHON) tests/check_format.py --fix
 
 clean: ## remove the build folders
-	rm -rf build build-asan build-tsan build-clang
+	rm -rf build build-asan build-tsan build-clang build-fuzz
 
 install: build ## into PREFIX, /usr/local by default (DESTDIR is honoured)
 	@$(MESON) configure $(BUILD) --prefix $(PREFIX)

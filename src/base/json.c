@@ -92,8 +92,9 @@ int json_parse(const char *text, size_t n, json_t **ret, struct err *e)
                 return err_set_errno(e, -ENOMEM, "parse JSON");
         }
         if (!value)
-                return err_set(e, -EBADMSG, "line %d, column %d: %s", error.line, error.column,
-                               error.text);
+                /* It quotes the text nearby, cut wherever. */
+                return err_set(e, -EBADMSG, "line %d, column %d: %.*s", error.line, error.column,
+                               (int)utf8_valid_prefix(error.text, strlen(error.text)), error.text);
         *ret = value;
         return 0;
 }

@@ -239,14 +239,17 @@ static int make_boundary(const struct request_args *a, char *boundary, struct er
         return 0;
 }
 
-/* A file's name inside quotes, as browsers write it: quotes and line ends percent-encoded. */
-static void add_filename(struct str *s, const char *name)
+/* A name inside quotes: quotes and line ends are percent-encoded, as browsers do it; a backslash is
+ * doubled, lest it escape the quote behind it. */
+static void add_name(struct str *s, const char *name)
 {
         size_t n = utf8_valid_prefix(name, strlen(name));
 
         for (size_t i = 0; i < n; i++) {
                 if ((unsigned char)name[i] < 0x20 || name[i] == '"' || name[i] == 0x7f)
                         str_addf(s, "%%%02X", (unsigned)name[i]);
+                else if (name[i] == '\\')
+                        str_adds(s, "\\\\");
                 else
                         str_addc(s, name[i]);
         }
@@ -254,10 +257,12 @@ static void add_filename(struct str *s, const char *name)
 
 static void add_part(struct str *s, const struct request_arg *arg, const char *boundary)
 {
-        str_addf(s, "--%s\r\nContent-Disposition: form-data; name=\"%s\"", boundary, arg->name);
+        str_addf(s, "--%s\r\nContent-Disposition: form-data; name=\"", boundary);
+        add_name(s, arg->name);
+        str_addc(s, '"');
         if (arg->is_file) {
                 str_adds(s, "; filename=\"");
-                add_filename(s, arg->filename);
+                add_name(s, arg->filename);
                 str_addf(s, "\"\r\nContent-Type: %s", arg->content_type);
         }
         str_adds(s, "\r\n\r\n");

@@ -4,11 +4,7 @@
  * First byte: what the rest is. 0: the payload of a message (second byte: which). 1: a worker's
  * stream as it is (second byte: the request). 2: records from which a stream with right checksums
  * is made, for what lies behind them. A stream must give the same frames however it is cut. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz.h"
 #include "wire/wire_frame.h"
 #include "wire_codecs.h"
 
@@ -16,30 +12,16 @@
 #define FIRST_ID   100
 #define MAX_OUTPUT 5000
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool fact, const char *words)
-{
-        if (fact)
-                return;
-        fprintf(stderr, "%s\n", words);
-        abort();
-}
-
 /* --- payloads --------------------------------------------------------------------------------- */
 
 static void try_message(unsigned which, const uint8_t *p, size_t n)
 {
-        /* Of exactly this size, so that a sanitizer sees a read behind it. */
-        scoped(free) uint8_t *copy = malloc(n ? n : 1);
+        scoped(free) char *copy = exact_copy(p, n);
         scoped(str) struct str again = {0};
         struct err e = {0};
         int r;
 
-        must(copy, "memory");
-        if (n)
-                memcpy(copy, p, n);
-        r = wire_codecs[which % WIRE_CODECS].recode(copy, n, &again, &e);
+        r = wire_codecs[which % WIRE_CODECS].recode((uint8_t *)copy, n, &again, &e);
         must(r <= 0, "a decoder has no named outcomes");
         must(r == 0 || e.msg[0], "a refusal has words");
         must(r < 0 || (again.len == n && (n == 0 || !memcmp(again.data, p, n))),
@@ -67,10 +49,10 @@ static void check_frame(const struct wire_frame *f)
         must(f->header.len <= WIRE_MAX_OUTPUT_DEFAULT, "no frame is above all caps");
 }
 
-/* Feeds the stream in pieces of `chunk` bytes; `trace` gets what came of it. */
-static void run_stream(const uint8_t *bytes, size_t n, unsigned turn, size_t chunk,
-                       struct str *trace)
+static void feed_stream(const uint8_t *bytes, size_t n, struct cut c, const void *how,
+                        struct str *trace)
 {
+        unsigned turn = *(const unsigned *)how;
         struct wire_parser p;
         size_t at = 0;
         int r = 0;
@@ -79,15 +61,16 @@ static void run_stream(const uint8_t *bytes, size_t n, unsigned turn, size_t chu
         expect_next(&p, &turn);
         while (at < n && r >= 0) {
                 scoped(wire_frame) struct wire_frame f = {0};
+                size_t piece = cut_piece(c, at, n), used = 0;
                 struct err e = {0};
-                size_t used = 0;
 
-                r = wire_parser_feed(&p, bytes + at, MIN_OF(chunk, n - at), &used, &f, &e);
-                must(used <= MIN_OF(chunk, n - at), "no more is taken than there is");
+                r = wire_parser_feed(&p, bytes + at, piece, &used, &f, &e);
+                must(used <= piece, "no more is taken than there is");
                 at += used;
                 if (r == 1) {
                         check_frame(&f);
                         str_addf(trace, "%u:%u ", f.header.type, f.header.len);
+                        str_add(trace, f.payload, f.header.len);
                         if (f.ends_request)
                                 expect_next(&p, &turn);
                 } else if (r < 0) {
@@ -98,14 +81,9 @@ static void run_stream(const uint8_t *bytes, size_t n, unsigned turn, size_t chu
         wire_parser_done(&p);
 }
 
-static void try_stream(unsigned turn, const uint8_t *bytes, size_t n)
+static void try_stream(unsigned turn, const uint8_t *p, size_t n)
 {
-        scoped(str) struct str whole = {0}, cut = {0};
-
-        run_stream(bytes, n, turn, n ? n : 1, &whole);
-        run_stream(bytes, n, turn, 1 + turn % 61, &cut);
-        must(whole.len == cut.len && (!whole.len || !memcmp(whole.data, cut.data, whole.len)),
-             "cutting a stream changes nothing");
+        same_however_cut(p, n, &turn, feed_stream);
 }
 
 /* Records: type, kinks, length (one byte each). Kinks break one field of the header each. */

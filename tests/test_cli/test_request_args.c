@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "cli/request_args.h"
+#include "http/http_body.h"
 #include "support/test.h"
 
 #define FILE_NAME "test_request_args \"x\".PNG"
@@ -57,6 +58,24 @@ static void test_texts_and_files_become_parts(void **state)
                  boundary, boundary);
         assert_int_equal(body.len, want.len);
         assert_memory_equal(body.data, want.data, want.len);
+}
+
+static void test_a_backslash_does_not_escape_the_quote_behind_it(void **state)
+{
+        static const char *const words[] = {"a\\b\\=1"};
+        scoped(request_args) struct request_args args = {0};
+        char type[REQUEST_ARGS_TYPE_SIZE];
+        struct http_parts parts = {0};
+        scoped(str) struct str body = {0};
+        struct err e;
+
+        (void)state;
+        assert_int_equal(request_args_parse(words, 1, NULL, &args, &e), 0);
+        assert_int_equal(request_args_body(&args, &body, type, &e), 0);
+        assert_int_equal(http_multipart_parse(type, body.data, body.len, &parts, &e), 0);
+        assert_int_equal(parts.n, 1);
+        assert_string_equal(parts.parts[0].name, "a\\b\\");
+        http_parts_done(&parts);
 }
 
 static void test_boundaries_are_never_the_same(void **state)
@@ -167,6 +186,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_texts_and_files_become_parts),
+            cmocka_unit_test(test_a_backslash_does_not_escape_the_quote_behind_it),
             cmocka_unit_test(test_boundaries_are_never_the_same),
             cmocka_unit_test(test_json_goes_out_as_it_was_typed),
             cmocka_unit_test(test_standard_input_is_a_file_too),

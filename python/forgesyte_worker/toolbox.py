@@ -141,6 +141,8 @@ class DispatchedTool(Tool):
     def __init__(self, name: str, declared: Mapping[str, Any], handler: Any, run_tool: Any) -> None:
         super().__init__(name, declared, handler)
         self._run_tool = run_tool
+        if declared.get("input_schema", declared.get("inputs")) is None:
+            self.input_schema.pop("additionalProperties", None)  # the handler's, not run_tool's
 
     def unreachable(self) -> str:
         return ""

@@ -88,6 +88,14 @@ class ArgumentsTest(WordsTest):
                      "    def detect(self):\n        pass\n")
 
 
+    def test_a_run_tool_of_its_own_gets_what_the_handler_does_not_take(self):
+        runtime = self.started("class Plugin:\n    tools = {'go': 'go'}\n"
+                               "    def run_tool(self, name, args):\n        return args\n"
+                               "    def go(self, size=1):\n        pass\n")
+        self.assertNotIn("additionalProperties", runtime.meta)
+        self.assertEqual(runtime.call("go", '{"other":2}').json, '{"other":2}')
+
+
 class ImportsTest(WordsTest):
     def test_of_a_misspelt_module_of_the_plugins_own_the_right_name_is_told(self):
         folder = self.folder_of({"plugin.py": "import trakker\n", "src/tracker.py": ""})

@@ -130,7 +130,8 @@ class Stage:
         self.watcher = subprocess.Popen(
             [sys.executable, script, str(self.host.port), port], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=lambda: os.nice(-15))
-        self.seen()
+        while not all(self.seen()[kind]["count"] for kind in ("livez", "calls")):
+            time.sleep(0.05)  # until it has its connections, which are descriptors of the host
 
     def dismiss_watcher(self):
         """Before an end of the host that is right."""
@@ -165,20 +166,28 @@ class Stage:
         """What one instance has, by ending one; and the first of everything is behind us."""
         self.host.run("spare", "echo")
         self.per_box = (0, 0)
-        before = self.traces()
+        before = self.settled()
         pid = self.instances("neighbour")[0]
         processes = max(len(pids) for pids in before.boxed.values() if pid in pids)
         self.host.run("spare", "abort")
-        end = time.monotonic() + 10 * support.SLOW
+        after = self.settled(lambda now: len(now.instances) == len(before.instances) - 1 and
+                             len(now.table) == len(before.table) - processes)
+        self.per_box = (processes, before.descriptors - after.descriptors)
+
+    def settled(self, wanted=lambda now: True, patience=20 * support.SLOW, quiet=0.3):
+        """How it is once it is wanted(), and has not changed for a while."""
+        end, since, last = time.monotonic() + patience, 0.0, None
         while True:
-            after = self.traces()
-            if len(after.instances) == len(before.instances) - 1 and \
-                    len(after.table) == len(before.table) - processes:
-                break
+            now = self.traces()
+            if not last or (now.descriptors, now.threads, len(now.table)) != \
+                    (last.descriptors, last.threads, len(last.table)) or not wanted(now):
+                last, since = now, time.monotonic()
+            if time.monotonic() - since > quiet:
+                return now
             if time.monotonic() > end:
-                raise AssertionError("the spare plugin does not go")
-        time.sleep(0.3)  # the connection of the call that ended it
-        self.per_box = (processes, before.descriptors - self.traces().descriptors)
+                raise AssertionError(f"it does not settle: {len(now.table)} processes, "
+                                     f"{now.descriptors} descriptors")
+            time.sleep(0.03)
 
     def clean(self):
         """From here on something new has begun."""
@@ -186,7 +195,7 @@ class Stage:
             self.events.queue.get()
         self.canaries.take_hits()
         self.seen()
-        self.before = self.traces()
+        self.before = self.settled(lambda now: len(now.boxed) == len(now.instances), quiet=0.05)
 
     def alive(self):
         return self.host is not None and self.host.alive()

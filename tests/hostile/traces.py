@@ -64,7 +64,7 @@ class Traces:
         self.table = processes()
         self.instances, self.per_box = instances, per_box
         self.host = (host.pid, start_time(host.pid))
-        self.boxes = {box_of(pid, host.pid, self.table) for pid in instances}
+        self.boxes = {box_of(pid, host.pid, self.table) for pid in instances} - {None}
         self.free, self.boxed = set(), {}
         for pid, (_, state, start) in self.table.items():
             box = box_of(pid, host.pid, self.table)

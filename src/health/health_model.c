@@ -136,6 +136,7 @@ static json_t *failure_to_json(const struct health_failure *f)
         put(&b, "error_type", text_or_null(f->error_type, sizeof f->error_type));
         put(&b, "error", text_or_null(f->error, sizeof f->error));
         put(&b, "signal", f->signal ? json_integer(f->signal) : json_null());
+        put(&b, "peak_rss_bytes", unsigned_or_null(f->peak_rss_bytes));
         put(&b, "stderr_tail", text_or_null(f->stderr_tail, sizeof f->stderr_tail));
         return finish(&b);
 }

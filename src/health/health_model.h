@@ -29,6 +29,7 @@ struct health_failure {
         char error_type[HEALTH_NAME_SIZE];
         char error[HEALTH_TEXT_SIZE];
         int signal; /* 0: none */
+        uint64_t peak_rss_bytes;
         char stderr_tail[HEALTH_TAIL_SIZE];
 };
 

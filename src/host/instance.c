@@ -61,6 +61,10 @@ void instance_declare_broken(struct instance *i, struct tool_outcome *o)
         i->state = INSTANCE_DYING;
         instance_stop_watching(i);
         if (!i->broken) {
+                struct sandbox_usage u;
+
+                sandbox_usage(i->box, &u);
+                o->peak_bytes = u.peak_rss_bytes;
                 i->broken = true;
                 i->owner->broke(i, call, o);
         }

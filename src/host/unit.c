@@ -183,6 +183,7 @@ void unit_remember_failure(struct unit *u, const struct tool_outcome *o)
                 return;
         f->at_ns = clock_real_ns();
         f->signal = o->signal;
+        f->peak_rss_bytes = o->peak_bytes;
         snprintf(f->error_type, sizeof f->error_type, "%s",
                  o->type[0] ? o->type : plugin_error_name(o->error));
         snprintf(f->error, sizeof f->error, "%s", o->words ? o->words : "");

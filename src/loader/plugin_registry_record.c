@@ -183,6 +183,7 @@ static void set_failure(struct health_failure *to, const struct health_failure *
 {
         to->at_ns = f->at_ns;
         to->signal = f->signal;
+        to->peak_rss_bytes = f->peak_rss_bytes;
         registry_set_text(to->error_type, sizeof to->error_type, f->error_type);
         registry_set_text(to->error, sizeof to->error, f->error);
         registry_set_text(to->stderr_tail, sizeof to->stderr_tail, f->stderr_tail);

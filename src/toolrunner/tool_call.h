@@ -50,6 +50,7 @@ struct tool_outcome {
         size_t result_size;
         double ms; /* of execution; <0: it was never handed to a worker */
         int signal;
+        uint64_t peak_bytes; /* of the worker's memory, when it was its end; 0: unknown */
         char *stderr_tail;
 };
 

@@ -59,6 +59,7 @@ static struct plugin_health *add_full(struct fixture *f)
             (struct health_failure){.at_ns = INT64_C(1795340400000000000), .signal = 11};
         strcpy(h->last_failure.error_type, "PluginCrashed");
         strcpy(h->last_failure.error, "killed by signal 11");
+        h->last_failure.peak_rss_bytes = 4194304;
         strcpy(h->last_failure.stderr_tail, "oh\nno");
         return h;
 }
@@ -84,7 +85,7 @@ static void test_shows_every_field(void **state)
                "\"isolation\":null,"
                "\"last_failure\":{\"at\":\"2026-11-22T09:40:00.000Z\","
                "\"error_type\":\"PluginCrashed\",\"error\":\"killed by signal 11\","
-               "\"signal\":11,\"stderr_tail\":\"oh\\nno\"}}");
+               "\"signal\":11,\"peak_rss_bytes\":4194304,\"stderr_tail\":\"oh\\nno\"}}");
 }
 
 static void test_alias_answers_the_same(void **state)

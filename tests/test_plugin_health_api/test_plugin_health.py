@@ -57,8 +57,10 @@ class Health(HostCase):
         answer = host.run("p", "segfault")
         health = host.health("p")
         failure = health["last_failure"]
-        self.assertEqual(set(failure), {"at", "error_type", "error", "signal", "stderr_tail"})
+        self.assertEqual(set(failure), {"at", "error_type", "error", "signal", "peak_rss_bytes",
+                                        "stderr_tail"})
         self.assertEqual((failure["error_type"], failure["signal"]), ("PluginCrashed", 11))
+        self.assertGreater(failure["peak_rss_bytes"], 100_000)
         self.assertEqual((health["reason"], failure["error"]), (answer.error, answer.error))
         parsed(failure["at"])
 

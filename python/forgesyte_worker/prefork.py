@@ -128,6 +128,11 @@ class Template:
             if sock.fileno() in ready:
                 return
 
+    def end(self) -> None:
+        """There will be no copies: one that the host did not take is dead, or about to be."""
+        _close([*self._children])
+        self._children = {}
+
     def _reap(self, pidfd: int) -> End:
         pid = self._children.pop(pidfd)
         os.close(pidfd)

@@ -71,6 +71,7 @@ class Worker:
         self.channel.send(wire.ENDED, wire.encode_ended(*end))
 
     def on_init(self, _source: wire.Source) -> None:
+        self.template.end()
         try:
             self.plugin = self.factory()
             self.call_hook("on_load")

@@ -131,8 +131,6 @@ static void on_ended_frame(struct instance *i, const struct wire_frame *f)
 
         if (wire_decode_ended(f->payload, f->header.len, &m, &e) < 0)
                 instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-        else if (!i->fork.is_template)
-                instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, "ENDED from one that never forked");
         else
                 instance_fork_ended(i, &m);
 }

@@ -50,7 +50,7 @@
         X(PONG, 71, 0, NEVER, ONCE)                                                                \
         X(REPORT, 72, KIB(256), IN(CHECK), ENDS)                                                   \
         X(FORKED, 73, 4, IN(FORK), ENDS)                                                           \
-        X(ENDED, 74, 14, IDLE | IN(FORK) | IN(SHUTDOWN), MANY)
+        X(ENDED, 74, 14, IDLE | IN(FORK) | IN(INIT) | IN(SHUTDOWN), MANY)
 
 enum wire_type {
 #define X(id, number, ...) WIRE_##id = number,

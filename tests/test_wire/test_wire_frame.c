@@ -189,7 +189,7 @@ static const struct {
     {WIRE_PONG, '.', '.', '.', '.', '.', '.', '.', '.', '.'},
     {WIRE_REPORT, '.', '.', '.', '.', '.', '.', '.', 'E', '.'},
     {WIRE_FORKED, '.', '.', '.', '.', '.', '.', '.', '.', 'E'},
-    {WIRE_ENDED, 'M', '.', '.', '.', '.', '.', 'M', '.', 'M'},
+    {WIRE_ENDED, 'M', '.', '.', 'M', '.', '.', 'M', '.', 'M'},
 };
 
 static void try_permitted(unsigned request, uint8_t type, char what)

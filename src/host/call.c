@@ -125,13 +125,16 @@ static void end_cancelled(struct host_call *c)
         end_with(c, PLUGIN_ERROR_CANCELLED, "the client left");
 }
 
-static void end_expired(struct host_call *c)
+/* waited: what for, as a sentence; "": nothing. */
+static void end_expired(struct host_call *c, const char *waited)
 {
+        scoped(tool_outcome) struct tool_outcome o = {0};
         char words[200];
         double seconds = c->release ? c->release->manifest->limits.timeout_seconds : 0;
 
         timeout_sentence(seconds, words, sizeof words);
-        end_with(c, PLUGIN_ERROR_TIMEOUT, words);
+        tool_outcome_fail(&o, PLUGIN_ERROR_TIMEOUT, "%s%s", words, waited);
+        finish(c, &o);
 }
 
 void host_call_finish(struct tool_call *call, struct tool_outcome *o)
@@ -153,16 +156,16 @@ static void on_deadline(void *ctx)
         switch (c->phase) {
         case PHASE_WAITING:
                 TAILQ_REMOVE(&c->unit->waiters, &c->waiter, link);
-                end_expired(c);
+                end_expired(c, " It waited for the plugin to load.");
                 break;
         case PHASE_QUEUED:
-                end_expired(c);
+                end_expired(c, " It waited for its turn.");
                 break;
         case PHASE_RUNNING:
                 /* It waited for long, so the plugin did not have its full time: the client hears of
                  * the deadline, the plugin is asked to stop and is not to blame. */
                 instance_cancel(c->call.holder, true);
-                end_expired(c);
+                end_expired(c, " It had waited for its turn before it ran.");
                 break;
         case PHASE_PREPARING:
         case PHASE_CHECKING:
@@ -217,7 +220,7 @@ static void prepared(struct host_call *c)
         if (c->cancelled) {
                 end_cancelled(c);
         } else if (c->expired) {
-                end_expired(c);
+                end_expired(c, "");
         } else if (c->refused) {
                 finish(c, &c->outcome);
         } else {

@@ -7,6 +7,7 @@ from host import SLOW, HostCase, merged
 PYTHON = "/usr/bin/python3"
 TIMEOUT = 2 * SLOW  # of plugins that are meant to reach it
 
+TRIES = 6
 # Whose words name the fault themselves: its reason has no class in front.
 HOSTS_OWN = ("PluginCrashed", "TimeoutError", "MemoryLimitExceeded", "ResourceLimitExceeded",
              "SandboxViolation")
@@ -96,6 +97,15 @@ class PythonCase(HostCase):
             words = f"{answer.error_type}: {words}"
         self.assertEqual(reason[:len(words)], words[:1023])
         self.assertRegex(reason[len(words):], r"\A( \([^\s]+ line \d+(, in [^\n]+)?\))?\Z")
+
+    def until_told(self, ask):
+        """What ask() gives, an object whose str() says where the plugin hung. It has 50 ms to tell that,
+        which a busy machine need not give it: then it is asked anew."""
+        for _ in range(TRIES):
+            said = ask()
+            if "It was in" in str(said):
+                break
+        return said
 
     def has_cgroup(self, name="p"):
         """Is memory limited by a cgroup? Otherwise Python itself is refused it: a MemoryError."""

@@ -3,7 +3,7 @@ its words, and the host and its other plugin go on."""
 import unittest
 
 from host import SLOW
-from python_case import TIMEOUT, PythonCase
+from python_case import TIMEOUT, PythonCase, functions
 
 
 class Exceptions(PythonCase):
@@ -176,8 +176,11 @@ class Hangs(PythonCase):
 
     def assert_times_out(self, text, *place, **manifest):
         """place: its line and the source there; none: nobody can tell. The answer."""
-        self.start(text, limits={"timeout_seconds": TIMEOUT}, **manifest)
-        answer = self.host.run("p", "broken")
+        def ask():
+            self.start(text, limits={"timeout_seconds": TIMEOUT}, **manifest)
+            return self.host.run("p", "broken")
+
+        answer = self.until_told(ask) if place else ask()
         words = self.SENTENCE
         if place:
             line, source = place
@@ -260,14 +263,30 @@ class Hangs(PythonCase):
         self.assert_broke(self.host.run("p", "broken"), "EOFError")
 
     def test_an_async_tool_that_never_ends_is_a_timeout(self):
-        self.SENTENCE += " It was in the event loop: an await did not end."
-        self.assert_times_out("import asyncio\n\n\nasync def broken():\n"
-                              "    await asyncio.Event().wait()\n")
+        def ask():
+            self.start("import asyncio\n\n\nasync def broken():\n"
+                       "    await asyncio.Event().wait()\n", limits={"timeout_seconds": TIMEOUT})
+            return self.host.run("p", "broken")
+
+        self.assert_broke(self.until_told(ask), "TimeoutError", self.SENTENCE
+                          + " It was in the event loop: an await did not end.", status=504)
+
+    def test_a_call_that_met_its_deadline_waiting_says_so(self):
+        self.python_plugin(functions("import time\ntime.sleep(5)\n\n\ndef go():\n    return 1\n"),
+                           limits={"timeout_seconds": 0.5})
+        self.host = self.serve(wait=False)
+        self.host.wait_state("p", "LOADED", "INITIALIZED")
+        self.assert_error(self.host.run("p", "go"), 504, "TimeoutError",
+                          "Plugin execution timed out after 0.5s. Increase timeout in manifest if"
+                          " needed. It waited for ")
 
     def test_on_error_keep_keeps_the_plugin_after_a_hang(self):
-        self.start("def broken():\n    while True: pass\n\n\ndef well():\n    return 1\n",
-                   limits={"timeout_seconds": TIMEOUT}, on_error="keep")
-        self.assert_error(self.host.run("p", "broken"), 504, "TimeoutError", "line 2, in broken")
+        def ask():
+            self.start("def broken():\n    while True: pass\n\n\ndef well():\n    return 1\n",
+                       limits={"timeout_seconds": TIMEOUT}, on_error="keep")
+            return self.host.run("p", "broken")
+
+        self.assert_error(self.until_told(ask), 504, "TimeoutError", "line 2, in broken")
         self.assertEqual(self.host.run("p", "well").result, 1)
 
 

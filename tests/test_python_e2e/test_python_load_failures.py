@@ -99,8 +99,8 @@ class Import(PythonCase):
         self.assertIn("line 2", health["last_failure"]["stderr_tail"])
 
     def test_an_endless_loop_meets_the_load_deadline(self):
-        health = self.load(at_import("while True: pass"),
-                           limits={"load_timeout_seconds": LOAD_TIMEOUT})
+        health = self.until_told(lambda: self.load(
+            at_import("while True: pass"), limits={"load_timeout_seconds": LOAD_TIMEOUT}))
         self.assert_failed_to_load(health, "TimeoutError", "stage=load",
                                    "It was in plugin.py line 2: while True: pass")
 
@@ -174,8 +174,8 @@ class Init(PythonCase):
         self.assertIn("in on_load", health["last_failure"]["stderr_tail"])
 
     def test_a_constructor_that_hangs_meets_the_load_deadline(self):
-        health = self.load(at("on_load", "time.sleep(100)"),
-                           limits={"load_timeout_seconds": LOAD_TIMEOUT})
+        health = self.until_told(lambda: self.load(
+            at("on_load", "time.sleep(100)"), limits={"load_timeout_seconds": LOAD_TIMEOUT}))
         self.assert_failed_to_load(health, "TimeoutError", "stage=init",
                                    ", in on_load: time.sleep(100)")
         self.assertIn("in on_load", health["last_failure"]["stderr_tail"])
@@ -220,8 +220,8 @@ class Validate(PythonCase):
                                    "signal 6 (SIGABRT)", "stage=validate")
 
     def test_a_hang_meets_the_load_deadline(self):
-        health = self.load(at("validate", "while True: pass"),
-                           limits={"load_timeout_seconds": LOAD_TIMEOUT})
+        health = self.until_told(lambda: self.load(
+            at("validate", "while True: pass"), limits={"load_timeout_seconds": LOAD_TIMEOUT}))
         self.assert_failed_to_load(health, "TimeoutError", "stage=validate",
                                    ", in validate: while True: pass")
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "test_box.h"
@@ -95,6 +96,80 @@ static void measure_death(const char *name, const char *fakes, const char *befor
         report(name, ms, RUNS);
 }
 
+/* ---- wall by wall
+ * -------------------------------------------------------------------------------*/
+
+static double cpu_ms(int who)
+{
+        struct rusage ru;
+
+        getrusage((__rusage_who_t)who, &ru);
+        return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1e3 +
+               (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e3;
+}
+
+/* A box's whole short life in processor time, the host's part and the box's; t has its runner. */
+static double life(struct test_box *t)
+{
+        double start = cpu_ms(RUSAGE_SELF) + cpu_ms(RUSAGE_CHILDREN);
+
+        test_box_start(t);
+        (void)test_box_ask(t, "ping");
+        test_box_stop(t);
+        return cpu_ms(RUSAGE_SELF) + cpu_ms(RUSAGE_CHILDREN) - start;
+}
+
+/* Boxes with and without it take turns, so that a busy machine is as busy for both. */
+static void measure_wall(const char *wall)
+{
+        double with[RUNS], without[RUNS];
+        struct test_box all, less;
+
+        test_box_init(&all, NULL);
+        test_box_init(&less, wall);
+        for (int i = 0; i < RUNS; i++) {
+                with[i] = life(&all);
+                without[i] = life(&less);
+        }
+        test_box_done(&less);
+        test_box_done(&all);
+        qsort(with, RUNS, sizeof *with, compare);
+        qsort(without, RUNS, sizeof *without, compare);
+        printf("%-34s costs  %8.2f ms   of    %8.2f ms of processor time\n", wall,
+               with[RUNS / 2] - without[RUNS / 2], with[RUNS / 2]);
+}
+
+static double ns_a_call(const char *fakes)
+{
+        const long n = 200000;
+        double best = 1e9;
+        struct test_box t;
+
+        test_box_open(&t, fakes);
+        for (int i = 0; i < 10; i++) {
+                double ns = (double)test_box_number(&t, "calls %ld", n) / (double)n;
+
+                best = MIN_OF(best, ns);
+        }
+        test_box_done(&t);
+        return best;
+}
+
+static void measure_walls(void)
+{
+        static const char *const walls[] = {
+            "memory,pids,cpu", "pidns",  "netns", "ipcns",   "utsns", "cgroupns",
+            "mountns",         "proc",   "init",  "rlimits", "caps",  "uid",
+            "landlock",        "seccomp"};
+        double with, without;
+
+        for (size_t i = 0; i < ARRAY_LEN(walls); i++)
+                measure_wall(walls[i]);
+        with = ns_a_call(NULL);
+        without = ns_a_call("seccomp");
+        printf("%-34s %8.0f ns   without seccomp %8.0f ns\n", "a getppid()", with, without);
+}
+
 int main(int argc, char **argv)
 {
         static const char *const machines[][2] = {
@@ -105,6 +180,7 @@ int main(int argc, char **argv)
 
         if (!test_box_prepare(argc, argv))
                 return 0;
+        measure_walls();
         for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
                 describe(machines[i][0], machines[i][1]);
                 measure_spawn(machines[i][1]);

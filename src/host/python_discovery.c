@@ -106,7 +106,7 @@ static char *folder_of(const struct python_discovery *d, const struct entry_poin
                 return NULL;
         seen = is_within(real, "/usr/lib") || is_within(real, "/usr/local/lib");
         for (size_t i = 0; i < p.n_binds && !seen; i++)
-                seen = is_within(real, p.binds[i].source);
+                seen = !p.binds[i].link && is_within(real, p.binds[i].source);
         return seen ? take_ptr(real) : NULL;
 }
 

@@ -12,9 +12,10 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define LINKS_MAX  16
-#define CONFIG_MAX KIB(64)
-#define HOME_MAX   4000 /* bytes of a venv's `home` */
+#define LINKS_MAX     16
+#define WAY_LINKS_MAX 40 /* as many as the kernel follows */
+#define CONFIG_MAX    KIB(64)
+#define HOME_MAX      4000 /* bytes of a venv's `home` */
 
 /* Already in every box. */
 static bool is_shown(const char *path, const char *plugin_dir)
@@ -42,22 +43,77 @@ static bool to_parent(char *path)
         return true;
 }
 
-static int show(struct sandbox_policy *p, const char *folder, const char *plugin_dir)
+static bool is_bound(const struct sandbox_policy *p, const char *path, bool link)
 {
         for (size_t i = 0; i < p->n_binds; i++)
-                if (!strcmp(p->binds[i].source, folder))
-                        return 0;
-        /* Its name, and the place it really is: links inside lead there. */
-        return is_shown(folder, plugin_dir) ? 0
-                                            : sandbox_policy_add_bind(p, folder, NULL, false, true);
+                if (p->binds[i].link == link && !strcmp(p->binds[i].source, path))
+                        return true;
+        return false;
 }
 
-static int show_both(struct sandbox_policy *p, const char *folder, const char *plugin_dir)
+static int show(struct sandbox_policy *p, const char *path, const char *plugin_dir)
+{
+        return is_shown(path, plugin_dir) || is_bound(p, path, false)
+                   ? 0
+                   : sandbox_policy_add_bind(p, path, NULL, false, true);
+}
+
+/* Puts the link's target in its place: `done` loses the link's name, `rest` goes on with the
+ * target. */
+static int take_link(char done[PATH_MAX], char rest[PATH_MAX])
+{
+        char target[PATH_MAX], after[PATH_MAX];
+        ssize_t n = readlink(done, target, sizeof target - 1);
+
+        if (n <= 0)
+                return -ENOENT;
+        target[n] = '\0';
+        memcpy(after, rest, sizeof after);
+        if (snprintf(rest, PATH_MAX, "%s/%s", target, after) >= PATH_MAX)
+                return -ENAMETOOLONG;
+        *(target[0] == '/' ? done : strrchr(done, '/')) = '\0';
+        return 0;
+}
+
+/* One component after the other, as the kernel goes: each link on the way is shown as a link, and
+ * nothing of the folder it lies in. What a way that ends nowhere lacks, the worker will say. */
+static int show_way(struct sandbox_policy *p, const char *path, const char *plugin_dir)
+{
+        char done[PATH_MAX] = "", rest[PATH_MAX];
+        int r = 0;
+
+        snprintf(rest, sizeof rest, "%s", path);
+        for (unsigned links = 0; r == 0 && links < WAY_LINKS_MAX;) {
+                char *name = rest + strspn(rest, "/");
+                size_t len = strcspn(name, "/"), at = strlen(done);
+                struct stat st;
+
+                if (len == 0 || at + len + 2 > sizeof done)
+                        return 0;
+                if (len == 2 && !strncmp(name, "..", 2))
+                        *(at ? strrchr(done, '/') : done) = '\0';
+                else if (len > 1 || *name != '.')
+                        snprintf(done + at, sizeof done - at, "/%.*s", (int)len, name);
+                memmove(rest, name + len, strlen(name + len) + 1);
+                if (lstat(*done ? done : "/", &st) < 0)
+                        return 0;
+                if (!S_ISLNK(st.st_mode))
+                        continue;
+                links++;
+                if (!is_shown(done, plugin_dir) && !is_bound(p, done, true))
+                        r = sandbox_policy_add_link(p, done);
+                if (r == 0 && take_link(done, rest) < 0)
+                        return 0;
+        }
+        return r;
+}
+
+/* The place where a folder really is; what leads there is show_way's. */
+static int show_real(struct sandbox_policy *p, const char *folder, const char *plugin_dir)
 {
         scoped(free) char *real = realpath(folder, NULL);
-        int r = show(p, folder, plugin_dir);
 
-        return r == 0 && real && strcmp(real, folder) ? show(p, real, plugin_dir) : r;
+        return real ? show(p, real, plugin_dir) : 0;
 }
 
 static bool has_file(const char *folder, const char *name)
@@ -107,7 +163,7 @@ static int prefix_of(const char *program, char **ret)
         return 0;
 }
 
-/* The installation, or at least the program; not a link on the way, which leads on. */
+/* The installation, or at least the program. */
 static int show_prefix(struct sandbox_policy *p, const char *program, const char *plugin_dir)
 {
         scoped(free) char *prefix = NULL;
@@ -115,9 +171,9 @@ static int show_prefix(struct sandbox_policy *p, const char *program, const char
         struct stat st;
 
         if (r == 0)
-                return show_both(p, prefix, plugin_dir);
+                return show_real(p, prefix, plugin_dir);
         return r > 0 && lstat(program, &st) == 0 && S_ISREG(st.st_mode)
-                   ? show(p, program, plugin_dir)
+                   ? show_real(p, program, plugin_dir)
                    : MIN_OF(r, 0);
 }
 
@@ -140,14 +196,15 @@ static int show_home(struct sandbox_policy *p, const char *venv, const char *plu
         scoped(free) char *text = NULL;
         char path[PATH_MAX], home[PATH_MAX];
         size_t n;
-        int len = snprintf(path, sizeof path, "%s/pyvenv.cfg", venv);
+        int r, len = snprintf(path, sizeof path, "%s/pyvenv.cfg", venv);
 
         if (len < 0 || (size_t)len >= sizeof path ||
             fd_read_file(AT_FDCWD, path, CONFIG_MAX, &text, &n, NULL) < 0 ||
             !python_env_home(text, home, sizeof home - strlen("/python")))
                 return 0;
+        r = show_way(p, home, plugin_dir);
         strcat(home, "/python");
-        return show_prefix(p, home, plugin_dir);
+        return r < 0 ? r : show_prefix(p, home, plugin_dir);
 }
 
 static int show_venv(struct sandbox_policy *p, const char *program, const char *plugin_dir)
@@ -244,6 +301,8 @@ int python_env_bind(struct sandbox_policy *p, const char *interpreter, const cha
                         break;
                 memcpy(at, next, sizeof at);
         }
+        if (r == 0)
+                r = show_way(p, interpreter, plugin_dir);
         return r < 0 ? err_set_errno(e, r, "python: %s", interpreter) : 0;
 }
 

@@ -15,9 +15,9 @@
 char *python_env_resolve(const char *interpreter) must_check;
 
 /* interpreter: as python_env_resolve gave it (a venv is recognised by the path, not by what its
- * link leads to). Adds a read-only bind for each folder outside /usr that it needs; a bare name
- * needs none, and of one that is missing the worker will say so. plugin_dir is shown anyway.
- * -ENOMEM. */
+ * link leads to). Adds a read-only bind for each folder outside /usr that it needs, and each link
+ * that leads there (~/.local/bin/python3.12, uv's folders) as a link; a bare name needs none, and
+ * of one that is missing the worker will say so. plugin_dir is shown anyway. -ENOMEM. */
 int python_env_bind(struct sandbox_policy *p, const char *interpreter, const char *plugin_dir,
                     struct err *e) must_check;
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +95,22 @@ int mount_tree_mkdir(int rootfd, const char *path)
 
         fd_close(fd);
         return fd < 0 ? fd : 0;
+}
+
+int mount_tree_link(int rootfd, const char *path, const char *to)
+{
+        const char *slash = strrchr(path, '/');
+        char folder[PATH_MAX];
+        scoped(fd) int at = -1;
+
+        if (!slash || (size_t)(slash - path) >= sizeof folder)
+                return -EINVAL;
+        memcpy(folder, path, (size_t)(slash - path));
+        folder[slash - path] = '\0';
+        at = walk(rootfd, folder, false);
+        if (at < 0)
+                return at;
+        return symlinkat(to, at, slash + 1) < 0 ? -errno : 0;
 }
 
 /* What is there already may lie behind links of the tree (/lib is one), but never outside it. */

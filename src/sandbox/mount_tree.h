@@ -16,6 +16,8 @@ int mount_tree_clone(const char *source, uint64_t attributes) must_check;
 int mount_tree_new(const char *type, const char *const *options, uint64_t attributes) must_check;
 /* Puts a detached tree at `target` (absolute, taken below rootfd), making the mount point. */
 int mount_tree_attach(int tree, int rootfd, const char *target, struct err *e) must_check;
+/* Makes a symbolic link `path` below rootfd, and folders on the way to it. 0 or -errno. */
+int mount_tree_link(int rootfd, const char *path, const char *to) must_check;
 /* Makes folders along `path` below rootfd. 0 or -errno. */
 int mount_tree_mkdir(int rootfd, const char *path) must_check;
 

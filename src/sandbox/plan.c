@@ -33,6 +33,7 @@ void plan_encode(const struct plan *p, struct str *s)
                 put_bytes(s, target, strlen(target));
                 put_number(s, b->writable);
                 put_number(s, b->optional);
+                put_number(s, b->link);
         }
         put_bytes(s, p->filter, p->filter_size);
 }
@@ -94,7 +95,7 @@ static void get_binds(struct cursor *c, struct plan *p)
 {
         uint64_t n = get_number(c);
 
-        if (c->bad || n > (uint64_t)(c->end - c->at) / (4 * sizeof n)) {
+        if (c->bad || n > (uint64_t)(c->end - c->at) / (5 * sizeof n)) {
                 c->bad = true;
                 return;
         }
@@ -107,6 +108,7 @@ static void get_binds(struct cursor *c, struct plan *p)
                 b->target = get_text(c);
                 b->writable = get_flag(c);
                 b->optional = get_flag(c);
+                b->link = get_flag(c);
         }
 }
 

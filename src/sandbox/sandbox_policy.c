@@ -85,8 +85,17 @@ int sandbox_policy_add_bind(struct sandbox_policy *p, const char *source, const 
         if (!from || (target && !to) || !grown)
                 return -ENOMEM;
         p->binds[p->n_binds++] =
-            (struct sandbox_bind){take_ptr(from), take_ptr(to), writable, optional};
+            (struct sandbox_bind){take_ptr(from), take_ptr(to), writable, optional, false};
         return 0;
+}
+
+int sandbox_policy_add_link(struct sandbox_policy *p, const char *path)
+{
+        int r = sandbox_policy_add_bind(p, path, NULL, false, true);
+
+        if (r == 0)
+                p->binds[p->n_binds - 1].link = true;
+        return r;
 }
 
 int sandbox_policy_add_env(struct sandbox_policy *p, const char *key, const char *value)

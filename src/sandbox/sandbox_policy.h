@@ -18,6 +18,7 @@ struct sandbox_bind {
         char *source, *target;
         bool writable;
         bool optional; /* skipped without a word when source does not exist */
+        bool link;     /* source is a symbolic link, and is shown as one: what it leads to is not */
 };
 
 struct sandbox_policy {
@@ -47,6 +48,7 @@ void sandbox_policy_done(struct sandbox_policy *p);
 int sandbox_policy_set_plugin_dir(struct sandbox_policy *p, const char *dir) must_check;
 int sandbox_policy_add_bind(struct sandbox_policy *p, const char *source, const char *target,
                             bool writable, bool optional) must_check;
+int sandbox_policy_add_link(struct sandbox_policy *p, const char *path) must_check;
 int sandbox_policy_add_env(struct sandbox_policy *p, const char *key, const char *value) must_check;
 
 static inline void sandbox_policy_scoped(struct sandbox_policy *p)

@@ -153,7 +153,8 @@ static int allow_policy(const struct ruleset *set, const struct plan *p, bool tr
         for (size_t i = 0; r == 0 && i < p->n_binds; i++) {
                 const struct sandbox_bind *b = &p->binds[i];
 
-                if (b->writable || !tree)
+                /* A link is followed by whoever may open what it leads to. */
+                if (!b->link && (b->writable || !tree))
                         r = allow(set, tree ? b->target : b->source, b->writable ? CHANGE : RUN);
         }
         return r < 0 ? err_set_errno(e, r, "allow the plugin's folders") : 0;

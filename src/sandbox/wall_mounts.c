@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -63,9 +64,10 @@ static const char *const root_names[] = {"/bin", "/sbin", "/lib", "/lib64", "/li
 
 #define TREES_MAX 512
 
-/* A detached tree and the place it goes to. */
+/* A detached tree, or the text of a link, and the place it goes to. */
 struct shown_tree {
-        int fd;
+        int fd; /* -1: a link */
+        char *link;
         char *target;
 };
 
@@ -78,6 +80,7 @@ static void view_scoped(struct view *v)
 {
         for (size_t i = 0; i < v->n; i++) {
                 fd_close(v->trees[i].fd);
+                free(v->trees[i].link);
                 free(v->trees[i].target);
         }
 }
@@ -88,12 +91,45 @@ static int view_add(struct view *v, const char *source, const char *target, uint
 
         if (v->n == TREES_MAX)
                 return -E2BIG;
+        t->link = NULL;
         t->fd = mount_tree_clone(source, attributes);
         if (t->fd < 0)
                 return t->fd;
         t->target = strdup(target);
         v->n++;
         return t->target ? 0 : -ENOMEM;
+}
+
+static int view_add_link(struct view *v, const char *source, const char *target)
+{
+        struct shown_tree *t = &v->trees[v->n];
+        char to[PATH_MAX];
+        ssize_t n = readlink(source, to, sizeof to - 1);
+
+        if (n <= 0)
+                return n < 0 ? -errno : -EINVAL;
+        if (v->n == TREES_MAX)
+                return -E2BIG;
+        to[n] = '\0';
+        t->fd = -1;
+        t->link = strdup(to);
+        t->target = strdup(target);
+        v->n++;
+        return t->link && t->target ? 0 : -ENOMEM;
+}
+
+/* A link that is there already is as good, and one whose way leads over other links is left out:
+ * who misses it will say so. */
+static int put(const struct shown_tree *t, int root, struct err *e)
+{
+        int r;
+
+        if (!t->link)
+                return mount_tree_attach(t->fd, root, t->target, e);
+        r = mount_tree_link(root, t->target, t->link);
+        return r < 0 && r != -EEXIST && r != -ENOTDIR && r != -ELOOP
+                   ? err_set_errno(e, r, "link %s", t->target)
+                   : 0;
 }
 
 static bool is_shown(enum show_when when, const struct plan *p)
@@ -164,7 +200,8 @@ static int take_policy(struct view *v, const struct plan *p, struct err *e)
         for (size_t i = 0; i < p->n_binds; i++) {
                 const struct sandbox_bind *b = &p->binds[i];
 
-                r = view_add(v, b->source, b->target, b->writable ? RW_DATA : RO_FILES);
+                r = b->link ? view_add_link(v, b->source, b->target)
+                            : view_add(v, b->source, b->target, b->writable ? RW_DATA : RO_FILES);
                 if (r == -ENOENT && b->optional)
                         continue;
                 if (r < 0)
@@ -224,7 +261,7 @@ static int build(struct view *v, const struct plan *p, struct err *e)
         if (r == 0)
                 r = proc_mount(root, p, e);
         for (size_t i = 0; r == 0 && i < v->n; i++)
-                r = mount_tree_attach(v->trees[i].fd, root, v->trees[i].target, e);
+                r = put(&v->trees[i], root, e);
         return r < 0 ? r : turn_root(root, e);
 }
 

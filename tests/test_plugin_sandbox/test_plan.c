@@ -9,14 +9,15 @@
 
 static void encode_sample(struct str *s)
 {
-        struct sandbox_bind binds[] = {{(char *)"/opt/m", NULL, false, true},
-                                       {(char *)"/var/x", (char *)"/x", true, false}};
+        struct sandbox_bind binds[] = {{(char *)"/opt/m", NULL, false, true, false},
+                                       {(char *)"/var/x", (char *)"/x", true, false, false},
+                                       {(char *)"/bin/python", NULL, false, true, true}};
         struct plan p = {.memory_bytes = 12345,
                          .namespaces = 6,
                          .name = (char *)"ocr",
                          .plugin_dir = (char *)"/plugins/ocr",
                          .binds = binds,
-                         .n_binds = 2,
+                         .n_binds = 3,
                          .filter = (void *)"12345678",
                          .filter_size = 8};
 
@@ -35,11 +36,12 @@ static void test_a_plan_arrives_as_it_was_sent(void **state)
         assert_true(p.memory_bytes == 12345 && p.namespaces == 6);
         assert_string_equal(p.name, "ocr");
         assert_string_equal(p.plugin_dir, "/plugins/ocr");
-        assert_int_equal(p.n_binds, 2);
+        assert_int_equal(p.n_binds, 3);
         assert_string_equal(p.binds[0].target, "/opt/m");
         assert_true(p.binds[0].optional && !p.binds[0].writable);
         assert_string_equal(p.binds[1].target, "/x");
-        assert_true(p.binds[1].writable);
+        assert_true(p.binds[1].writable && !p.binds[1].link);
+        assert_true(p.binds[2].link);
         assert_memory_equal(p.filter, "12345678", 8);
 }
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import unittest
 
+import pythons
 from host import need_nobody
 from python_case import PYTHON, PythonCase, functions
 
@@ -165,6 +166,64 @@ class Interpreters(PythonCase):
                 self.assert_hidden(self.secret("home/me/secret"))
                 self.assert_hidden(self.secret("home/me/.local/share/secret"))
 
+    def home_with_links(self):
+        """An installation as uv puts it, with the links to it that people have: ~/.local/bin's to a folder
+        that is a link itself, and ~/bin's to that one. The last link, or None."""
+        base = copy_installation(os.path.join(self.folder, "home/.local/share/uv/python/cpython-3.x.1"))
+        if not base:
+            return None
+        os.symlink("cpython-3.x.1", os.path.join(self.folder, "home/.local/share/uv/python/cpython-3.x"))
+        first = os.path.join(self.folder, "home/.local/bin/python3.x")
+        last = os.path.join(self.folder, "home/bin/python3")
+        for link, to in ((first, "../share/uv/python/cpython-3.x/bin/python3"),
+                         (last, "../.local/bin/python3.x")):
+            os.makedirs(os.path.dirname(link))
+            os.symlink(to, link)
+        return last
+
+    def test_a_venv_made_through_links_shows_the_links_and_not_the_home(self):
+        link = self.home_with_links()
+        if not link:
+            self.skipTest("this Python cannot be moved")
+        for i, start in enumerate((link, os.path.join(self.folder, "home/.local/bin/python3.x"))):
+            python = make_venv(os.path.join(self.folder, f"envs/mine{i}"), start)
+            with self.subTest(python=python):
+                self.start(TEXT, python=python)
+                who = self.who()
+                self.assertEqual((who["value"], who["executable"]), (42, python))
+                self.assert_hidden(self.secret("home/secret"))
+                self.assert_hidden(self.secret("home/bin/secret"))
+                self.assert_hidden(self.secret("home/.local/bin/secret"))
+                self.assert_hidden(self.secret("home/.local/share/secret"))
+                self.assertIn(self.host.run("p", "names", {"path": self.folder + "/home"}).result,
+                              ([".local", "bin"], [".local"], "PermissionError"))
+
+    def test_a_venv_in_the_plugins_folder_made_through_links_runs(self):
+        link = self.home_with_links()
+        if not link:
+            self.skipTest("this Python cannot be moved")
+        folder = self.python_plugin(functions(TEXT), python="venv/bin/python",
+                                    dependencies=["handmade"])
+        make_venv(os.path.join(folder, "venv"), link)
+        self.host = self.serve()
+        self.assertEqual(self.host.state("p"), "INITIALIZED", self.host.health("p")["reason"])
+        self.assertEqual(self.who()["value"], 42)
+
+    @need_nobody
+    def test_an_ordinary_user_has_venvs_made_through_links(self):
+        link = self.home_with_links()
+        if not link:
+            self.skipTest("this Python cannot be moved")
+        python = make_venv(os.path.join(self.folder, "envs/mine"), link)
+        for env in ({}, {"FORGESYTE_FAKE_MISSING": "userns"}):
+            with self.subTest(env=env):
+                self.python_plugin(functions(TEXT), python=python)
+                self.host = self.serve(env=env, as_nobody=True)
+                self.assertEqual(self.host.state("p"), "INITIALIZED",
+                                 self.host.health("p")["reason"])
+                self.assertEqual(self.who()["value"], 42)
+                self.assert_hidden(self.secret("home/.local/bin/secret"))
+
     def test_a_venv_reached_through_a_link_to_its_folder_has_its_packages(self):
         make_venv(os.path.join(self.folder, "envs", "mine"))
         os.symlink("envs/mine", os.path.join(self.folder, "current"))
@@ -177,9 +236,10 @@ class Interpreters(PythonCase):
         found = [os.path.join(home, name, "bin", "python3") for home in homes
                  if os.path.isdir(home) for name in sorted(os.listdir(home))]
         able = [path for path in found if os.access(path, os.X_OK) and
-                (3, 9) <= tuple(map(int, ask(path, "'%d %d' % sys.version_info[:2]").split()))]
+                (pythons.version_of(path) or (0, 0)) >= pythons.OLDEST]
+        able += [path for path in pythons.named() if path not in able]
         if not able:
-            self.skipTest("no Python of a user's own (pyenv, uv)")
+            self.skipTest("no Python of a user's own (pyenv, uv, FORGESYTE_TEST_PYTHONS)")
         for i, path in enumerate(able):
             self.python_plugin(functions("def version():\n    import sys, ssl, json\n"
                                          "    return sys.version_info[:2]\n"), f"v{i}", python=path)
@@ -188,8 +248,8 @@ class Interpreters(PythonCase):
             with self.subTest(path=path):
                 self.assertEqual(self.host.state(f"v{i}"), "INITIALIZED",
                                  self.host.health(f"v{i}")["reason"])
-                self.assertIn(".".join(map(str, self.host.run(f"v{i}", "version").result)),
-                              os.path.realpath(path))
+                self.assertEqual(tuple(self.host.run(f"v{i}", "version").result),
+                                 pythons.version_of(path))
 
     def test_the_operators_python_is_that_of_plugins_that_name_none(self):
         python = make_venv(os.path.join(self.folder, "envs", "mine"))

@@ -28,6 +28,7 @@ _SUFFIXES = {
 class Declared(Protocol):
     bytes_names: List[str]
     path_names: List[str]
+    view_names: List[str]
 
 
 class Arguments:
@@ -41,7 +42,8 @@ class Arguments:
             for name in tool.bytes_names:
                 value = self.values.get(name)
                 if isinstance(value, str) and name not in tool.path_names:
-                    self.values[name] = _decode(name, value)
+                    value = _decode(name, value)
+                    self.values[name] = memoryview(value) if name in tool.view_names else value
             for blob in call.blobs:
                 self.values[blob.name] = self._of_blob(blob, tool)
         except BaseException:

@@ -156,7 +156,7 @@ class Channel:
             return
         now = time.monotonic()
         with self._shielded(), self._send_lock:
-            if self._request == wire.CALL and now >= self._next_progress:
+            if self._request in (wire.CALL, wire.CALL_SHM) and now >= self._next_progress:
                 self._next_progress = now + PROGRESS_SECONDS
                 self._send_locked(wire.PROGRESS, wire.encode_progress(done, total))
 

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 BYTES_NAMES = ("image_bytes", "frame_bytes")
 PATH_NAMES = ("video_path",)
-_BYTES_FORMATS = ("base64", "binary", "byte")
+_BYTES_FORMATS = ("base64", "binary", "byte", "memoryview")
 _PATH_FORMATS = ("path", "file-path")
 
 _TYPES = {
@@ -26,7 +26,7 @@ _TYPES = {
     "array": "array", "list": "array", "tuple": "array",
     "object": "object", "dict": "object", "json": "object",
 }
-_BYTES_TYPES = ("bytes", "binary", "base64", "image", "file")
+_BYTES_TYPES = ("bytes", "binary", "base64", "image", "file", "memoryview")
 _WHOLE_NAMES = ("args", "arguments", "params", "payload")
 # One of these makes a mapping a JSON Schema; otherwise its keys are names of arguments.
 _SCHEMA_WORDS = ("properties", "$schema", "$ref", "$defs", "definitions", "anyOf", "oneOf", "allOf",
@@ -174,21 +174,49 @@ def _is_bytes(name: str, declared: Schema) -> bool:
     return False
 
 
+def mark_views(schema: Schema, names: List[str]) -> None:
+    """What the host should put into shared memory."""
+    for name in bytes_names(schema):
+        if name in names:
+            schema["properties"][name]["format"] = "memoryview"
+
+
 def bytes_names(schema: Schema) -> List[str]:
     return [name for name, declared in (schema.get("properties") or {}).items()
             if isinstance(declared, dict) and declared.get("contentEncoding") == "base64"]
 
 
+def _declared(given: Any) -> Mapping[str, Any]:
+    """The arguments of a declaration as the plugin gave it."""
+    if not isinstance(given, Mapping):
+        return {}
+    properties = given.get("properties") if is_json_schema(given) else given
+    return properties if isinstance(properties, Mapping) else {}
+
+
 def path_names(given: Any) -> List[str]:
     """Of a declaration as the plugin gave it: the arguments that want a file's path."""
-    if not isinstance(given, Mapping):
-        return list(PATH_NAMES)
-    properties = given.get("properties") if is_json_schema(given) else given
-    if not isinstance(properties, Mapping):
-        return list(PATH_NAMES)
-    return [*PATH_NAMES, *(name for name, declared in properties.items()
+    return [*PATH_NAMES, *(name for name, declared in _declared(given).items()
                            if isinstance(declared, Mapping)
                            and declared.get("format") in _PATH_FORMATS)]
+
+
+def view_names(given: Any, signature: Optional[inspect.Signature]) -> List[str]:
+    """The arguments that want a memoryview: declared so, or annotated."""
+    names = [name for name, p in (signature.parameters if signature else {}).items()
+             if _is_view(p.annotation)]
+    for name, declared in _declared(given).items():
+        if isinstance(declared, Mapping):
+            declared = declared["format"] if "format" in declared else declared.get("type")
+        if isinstance(declared, str) and declared.strip().rstrip("?").strip() == "memoryview":
+            names.append(name)
+    return names
+
+
+def _is_view(annotation: Any) -> bool:
+    if isinstance(annotation, str):  # from __future__ import annotations
+        return annotation.strip() in ("memoryview", "Optional[memoryview]", "memoryview | None")
+    return annotation is memoryview or memoryview in typing.get_args(annotation)
 
 
 # --- signatures -----------------------------------------------------------------------------------
@@ -245,4 +273,6 @@ def _of_annotation_text(text: str) -> Schema:
     names = {"str": str, "int": int, "float": float, "bool": bool, "bytes": bytes, "list": list,
              "dict": dict, "List": list, "Dict": dict}
     text = text.strip()
+    if _is_view(text):
+        return _of_annotation(memoryview)
     return _of_annotation(names[text]) if text in names else {}

@@ -21,7 +21,8 @@ from .arguments import Arguments
 from .channel import EXIT_PROTOCOL, Channel, give_up
 from .convert import encode_result
 from .coroutines import Coroutines
-from .toolbox import Toolbox
+from .shared import SharedMemory
+from .toolbox import Tool, Toolbox
 
 WIRE_FD = 3
 _STATE = struct.Struct("<IQIIQ")  # generation, call id, next seq to and from the host, max_output
@@ -39,6 +40,7 @@ class Worker:
         self.plugin: Any = None
         self.toolbox: Optional[Toolbox] = None
         self.coroutines = Coroutines()
+        self.memory = SharedMemory()
         self.failures = failures.Failures(load)
         self.template = prefork.Template()
 
@@ -95,7 +97,12 @@ class Worker:
         self.answer(wire.READY)
 
     def on_call(self, source: wire.Source) -> None:
-        call = wire.decode_call(source)
+        self.answer_call(wire.decode_call(source))
+
+    def on_call_shm(self, source: wire.Source) -> None:
+        self.answer_call(wire.decode_call_shm(source))
+
+    def answer_call(self, call: wire.Call) -> None:
         try:
             pieces = self.run(call)
         except BaseException as e:
@@ -104,12 +111,20 @@ class Worker:
         self.answer(wire.RESULT, pieces)
 
     def run(self, call: wire.Call) -> Any:
-        tool = self.toolbox.find(call.tool)
-        with Arguments(call, tool) as arguments:
-            result = self.channel.interruptible(
-                lambda: self.coroutines.finish(tool.run(arguments.values, self.channel.progress)),
-                self.coroutines.interrupt)
-            return encode_result(result, self.max_output)
+        with self.memory:
+            tool = self.toolbox.find(call.tool)
+            with self.arguments(call, tool) as arguments:
+                result = self.channel.interruptible(
+                    lambda: self.coroutines.finish(tool.run(arguments.values,
+                                                            self.channel.progress)),
+                    self.coroutines.interrupt)
+                return encode_result(result, self.max_output)
+
+    def arguments(self, call: wire.Call, tool: Tool) -> Arguments:
+        # No frame that lives as long as the call keeps the blobs: who then does is the plugin.
+        fd = next(iter(self.channel.take_descriptors()), None)
+        blobs = self.memory.blobs(call.blobs, fd, tool.view_names)
+        return Arguments(call._replace(blobs=blobs), tool)
 
     def call_hook(self, name: str) -> Any:
         hook = getattr(self.plugin, name, None)
@@ -149,6 +164,7 @@ class Worker:
             wire.INIT: (LOADED, self.on_init),
             wire.VALIDATE: (READY, self.on_validate),
             wire.CALL: (READY, self.on_call),
+            wire.CALL_SHM: (READY, self.on_call_shm),
         }
         self.on_load()
         while True:

@@ -70,6 +70,8 @@ class Tool:
             raise ValueError(f"its description is a {type(self.description).__name__}")
         self.bytes_names = schemas.bytes_names(self.input_schema)
         self.path_names = schemas.path_names(given)
+        self.view_names = schemas.view_names(given, self.signature)
+        schemas.mark_views(self.input_schema, self.view_names)
 
     def meta(self) -> Dict[str, Any]:
         meta = {"name": self.name, "description": self.description,

@@ -9,7 +9,7 @@ fuzzed from memory.
 """
 import math
 import struct
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 MAGIC = 0x45475246
 VERSION = 1
@@ -168,7 +168,13 @@ class Load(NamedTuple):
 class Blob(NamedTuple):
     name: str
     content_type: str
-    data: Any  # bytes, or what has the buffer protocol
+    data: Any  # bytes, or what has the buffer protocol; Range in a CALL_SHM
+
+
+class Range(NamedTuple):
+    """Where it is in the shared memory."""
+    offset: int
+    size: int
 
 
 class Call(NamedTuple):
@@ -205,13 +211,33 @@ def _decode_blobs(s: Source) -> List[Blob]:
     return blobs
 
 
-def decode_call(s: Source) -> Call:
+def _decode_ranges(s: Source) -> List[Blob]:
+    blobs = []
+    for _ in range(s.count(16)):
+        name = s.str()
+        content_type = s.str()
+        where = Range(s.u32(), s.u32())
+        if where.offset + where.size > REQUEST_CAPS[CALL]:
+            raise WireError("a range lies beyond the largest call")
+        blobs.append(Blob(name, content_type, where))
+    return blobs
+
+
+def _decode_call(s: Source, decode_blobs: Callable[[Source], List[Blob]]) -> Call:
     tool = s.str()
     json = s.str()
     scalars = [_decode_scalar(s) for _ in range(s.count(6))]
-    blobs = _decode_blobs(s)
+    blobs = decode_blobs(s)
     s.end()
     return Call(tool, json, scalars, blobs)
+
+
+def decode_call(s: Source) -> Call:
+    return _decode_call(s, _decode_blobs)
+
+
+def decode_call_shm(s: Source) -> Call:
+    return _decode_call(s, _decode_ranges)
 
 
 # --- messages to the host: each is a list of pieces to be sent one after the other ----------------

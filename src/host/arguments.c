@@ -196,6 +196,12 @@ static int from_raw(struct maker *m, const char *type, const struct argument_sou
         return add_file(m, &part) || from_query(m, s) ? 1 : 0;
 }
 
+static bool is_raw_type(const char *type)
+{
+        return !strncmp(type, "image/", 6) || !strncmp(type, "video/", 6) ||
+               !strncmp(type, "audio/", 6) || !strcmp(type, "application/octet-stream");
+}
+
 /* "application/json; charset=utf-8", or nothing said of it. */
 static bool is_utf8(const char *content_type)
 {
@@ -218,10 +224,12 @@ static int refuse_query(struct maker *m, const struct argument_source *s)
         return 1;
 }
 
-static bool is_raw_type(const char *type)
+bool argument_source_is_raw(const struct argument_source *s)
 {
-        return !strncmp(type, "image/", 6) || !strncmp(type, "video/", 6) ||
-               !strncmp(type, "audio/", 6) || !strcmp(type, "application/octet-stream");
+        char type[128];
+
+        return s->content_type && http_media_type(s->content_type, type, sizeof type) == 0 &&
+               is_raw_type(type);
 }
 
 static int make(struct maker *m, struct argument_source *s)

@@ -22,6 +22,9 @@ void argument_source_done(struct argument_source *s);
 /* Copies a pair: -ENOMEM. */
 int argument_source_add_query(struct argument_source *s, const char *name, const char *value);
 
+/* Is its body one argument as it stands? Then arguments_make is quick, however large it is. */
+bool argument_source_is_raw(const struct argument_source *s);
+
 /* 0 and *ret; 1 and an outcome (BadRequest, UnsupportedMediaType, InvalidArguments) otherwise. */
 int arguments_make(const struct manifest_tool *tool, struct argument_source *source,
                    struct call_args *ret, struct tool_outcome *outcome) must_check;

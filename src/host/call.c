@@ -203,6 +203,7 @@ static int prepare(struct host_call *c)
 
         if (!tool)
                 return tool_runner_check(m, c->call.tool, &c->call.args, &c->outcome);
+        c->call.views = m->runtime == PLUGIN_RUNTIME_NATIVE || tool->views;
         if (arguments_make(tool, &c->source, &c->call.args, &c->outcome))
                 return 1;
         if (tool_runner_check(m, c->call.tool, &c->call.args, &c->outcome))
@@ -260,7 +261,8 @@ static void proceed(struct host_call *c)
                 return;
         }
         c->phase = PHASE_PREPARING;
-        if (c->body_size > INLINE_MAX) {
+        /* A raw body needs no reading, however large. */
+        if (c->body_size > INLINE_MAX && !argument_source_is_raw(&c->source)) {
                 c->job = (struct pool_job){.work = prepare_work, .done = prepare_done};
                 pool_submit(c->s->o.pool, &c->job);
                 return;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "host/instance_io.h"
 #include "host/instance_private.h"
+#include "host/instance_share.h"
 #include "host/instance_verdict.h"
 #include "host/last_words.h"
 #include "sandbox/timeout.h"
@@ -413,6 +414,7 @@ struct instance *instance_alloc(const struct instance_options *o)
         i->owner = o->owner;
         i->ctx = o->ctx;
         i->loop = o->loop;
+        i->pool = o->pool;
         i->log = o->log;
         i->log_from = o->log->next_number;
         i->probe = o->probe;
@@ -467,6 +469,7 @@ void instance_free(struct instance *i)
         plugin_log_writer_done(&i->out_part);
         plugin_log_writer_done(&i->err_part);
         wire_parser_done(&i->parser);
+        instance_share_done(i);
         instance_io_done(i);
         sandbox_free(i->box);
         free(i->plugin_dir);

@@ -11,6 +11,8 @@
 #include "host/instance_fork.h"
 #include "host/loop.h"
 #include "host/plugin_log.h"
+#include "host/pool.h"
+#include "host/shared_area.h"
 #include "sandbox/sandbox_runner.h"
 #include "toolrunner/tool_call.h"
 #include "wire/wire_frame.h"
@@ -90,6 +92,11 @@ struct instance {
         uint64_t nonces[32]; /* call ids to come; only the host ever sees them */
         unsigned n_nonces;
         struct instance_outbox outbox;
+        struct pool *pool;            /* NULL: bytes go through the socket, however many */
+        struct instance_share *share; /* a call's bytes on their way into `area`; or NULL */
+        struct shared_area *area;     /* what the last large call was given; or NULL */
+        struct loop_timer area_timer; /* until it goes */
+        uint64_t area_calls;          /* `calls` when it was given to a call */
         struct loop_watch channel, pidfd, out, err, oom;
         struct loop_timer deadline, grace, watch_timer;
         bool write_watched;
@@ -103,6 +110,7 @@ struct instance_options {
         const struct instance_owner *owner;
         void *ctx;
         struct loop *loop;
+        struct pool *pool; /* or NULL */
         struct plugin_log *log;
         bool probe;
         uint32_t generation;

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "host/instance_io.h"
+#include "host/instance_share.h"
 
 static bool is_bytes(const struct call_args *a, const char *name)
 {
@@ -50,6 +51,7 @@ static uint16_t scalars_of(const struct call_args *a, struct wire_scalar *to, si
 struct encoded_call {
         struct str text;
         struct wire_blob *blobs;
+        uint32_t *offsets;
         size_t *cuts;
         size_t n;
         uint32_t len;
@@ -59,10 +61,22 @@ static void encoded_call_scoped(struct encoded_call *c)
 {
         str_done(&c->text);
         free(c->blobs);
+        free(c->offsets);
         free(c->cuts);
 }
 
-static int encode_call(struct tool_call *call, struct encoded_call *ret)
+/* Into shared memory they go one behind the other, each where a vector register likes to begin. */
+static void place_blobs(const struct wire_blob *blobs, size_t n, uint32_t *to)
+{
+        uint32_t at = 0;
+
+        for (size_t b = 0; b < n; b++) {
+                to[b] = (at + INSTANCE_SHARE_ALIGN - 1) & ~(INSTANCE_SHARE_ALIGN - 1);
+                at = to[b] + blobs[b].size;
+        }
+}
+
+static int encode_call(struct tool_call *call, bool shared, struct encoded_call *ret)
 {
         size_t n = MIN_OF(json_object_size(call->args.json), (size_t)UINT16_MAX);
         scoped(free) struct wire_scalar *scalars = calloc(n + 1, sizeof *scalars);
@@ -71,8 +85,10 @@ static int encode_call(struct tool_call *call, struct encoded_call *ret)
 
         ret->n = call->args.n_bytes;
         m.blobs = ret->blobs = calloc(ret->n + 1, sizeof *ret->blobs);
+        m.offsets = ret->offsets = calloc(ret->n + 1, sizeof *ret->offsets);
         ret->cuts = calloc(ret->n + 1, sizeof *ret->cuts);
-        if (!scalars || !ret->blobs || !ret->cuts || call_args_write(&call->args) < 0)
+        if (!scalars || !ret->blobs || !ret->offsets || !ret->cuts ||
+            call_args_write(&call->args) < 0)
                 return -ENOMEM;
         if (json->len > WIRE_MAX_CALL)
                 return -E2BIG;
@@ -84,7 +100,10 @@ static int encode_call(struct tool_call *call, struct encoded_call *ret)
                                                    wire_str_of(call->args.bytes[b].content_type),
                                                    (const uint8_t *)call->args.bytes[b].data,
                                                    (uint32_t)call->args.bytes[b].size};
-        ret->len = wire_encode_call(&ret->text, &m, ret->cuts);
+        if (shared)
+                place_blobs(ret->blobs, ret->n, ret->offsets);
+        ret->len = shared ? wire_encode_call_shm(&ret->text, &m)
+                          : wire_encode_call(&ret->text, &m, ret->cuts);
         if (ret->text.bad)
                 return -ENOMEM;
         return ret->len == 0 ? -E2BIG : 0;
@@ -93,10 +112,13 @@ static int encode_call(struct tool_call *call, struct encoded_call *ret)
 int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_ns)
 {
         scoped(encoded_call) struct encoded_call c = {0};
-        int r = encode_call(call, &c);
+        bool shared = instance_share_is_worth(i, call);
+        int r = encode_call(call, shared, &c);
 
         /* Until here it is the call's fault, and the worker stays as it is. */
-        if (r == 0)
+        if (r == 0 && shared)
+                r = instance_share_take(i, &call->args, &c.text, take_ptr(c.offsets), deadline_ns);
+        else if (r == 0)
                 r = instance_set_deadline(i, deadline_ns);
         if (r < 0)
                 return r;
@@ -105,6 +127,10 @@ int instance_call(struct instance *i, struct tool_call *call, int64_t deadline_n
         i->state = INSTANCE_BUSY;
         i->call = call;
         call->holder = i;
+        if (shared) {
+                instance_share_start(i);
+                return 0;
+        }
         r = instance_begin_request(i, WIRE_CALL);
         if (r == 0)
                 r = instance_io_queue(i, WIRE_CALL, &c.text, c.blobs, c.n, c.cuts, c.len);
@@ -137,7 +163,8 @@ void instance_cancel(struct instance *i, bool forget)
         loop_timer_unset(i->loop, &i->deadline);
         if (forget)
                 forget_call(i);
-        if (!first || i->state != INSTANCE_CANCELLING)
+        /* One that has not been sent ends where it would be. */
+        if (!first || i->state != INSTANCE_CANCELLING || instance_share_is_filling(i))
                 return;
         /* A channel that broke tells by its end of file. */
         if (instance_io_queue_cancel(i) == -ENOMEM)

@@ -38,6 +38,7 @@ static struct instance *alloc_copy(struct instance *t, struct pool *pool)
             .owner = t->owner,
             .ctx = t->ctx,
             .loop = t->loop,
+            .pool = pool,
             .log = t->log,
             .generation = t->generation,
             .max_output = max_output_of(t),

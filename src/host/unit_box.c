@@ -127,6 +127,7 @@ int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err
         struct instance_options o = {.owner = &unit_instance_owner,
                                      .ctx = u,
                                      .loop = u->s->o.loop,
+                                     .pool = u->s->o.pool,
                                      .log = &u->log,
                                      .probe = probe,
                                      .generation = u->release->generation,

@@ -31,6 +31,7 @@ struct manifest_tool {
         struct json_schema *input, *output;   /* compiled; a bytes argument is any string in it */
         char **bytes_args;                    /* names of its bytes arguments, NULL-terminated */
         char **file_args; /* names of texts that an uploaded file may stand for (Python) */
+        bool views;       /* a bytes argument has "format": "memoryview" (Python) */
 };
 
 struct plugin_limits {

@@ -90,6 +90,21 @@ static bool is_bytes_argument(unused_param const char *name, const json_t *prope
         return is_bytes(property);
 }
 
+/* Is one of its bytes arguments wanted as a view, and not as an object of its own? */
+static bool has_views(const json_t *schema)
+{
+        json_t *properties = json_object_get(schema, "properties"), *property;
+        const char *name;
+
+        json_object_foreach (properties, name, property) {
+                const char *format = json_string_value(json_object_get(property, "format"));
+
+                if (format && strcmp(format, "memoryview") == 0 && is_bytes(property))
+                        return true;
+        }
+        return false;
+}
+
 /* The names of the properties that `is` picks; an empty list when there is none. */
 static int find_args(const struct manifest_at *at, const json_t *schema,
                      bool (*is)(const char *name, const json_t *property), char ***ret)
@@ -149,6 +164,7 @@ int manifest_tool_set_input(const struct manifest_at *at, json_t *schema, const 
         if (tool->input_schema)
                 return manifest_complain(at, "the tool has its arguments twice: leave one out");
         tool->input_schema = json_incref(schema);
+        tool->views = has_views(schema);
         r = find_args(at, schema, is_bytes_argument, &tool->bytes_args);
         if (r < 0)
                 return r;

@@ -80,6 +80,7 @@ struct tool_call {
         struct tool_queue *queue;
         char tool[65];
         struct call_args args;
+        bool views; /* its bytes are looked at where they lie: shared memory saves a copy */
         uint32_t generation; /* whose schema the arguments were checked against */
         int64_t accepted_ns, started_ns, deadline_ns;
         tool_call_end_fn on_end;

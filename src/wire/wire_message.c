@@ -121,17 +121,23 @@ static void wr_scalar(struct str *to, const struct wire_scalar *s)
         to->bad = true; /* a type that no decoder takes */
 }
 
-uint32_t wire_encode_call(struct str *to, const struct wire_call *m, size_t *cuts)
+/* What CALL and CALL_SHM have in common: everything up to the blobs. */
+static void wr_call_head(struct str *to, const struct wire_call *m)
 {
-        size_t start = to->len;
-        uint64_t len = 0;
-
         wr_str(to, m->tool);
         wr_str(to, m->json);
         wr_u16(to, m->n_scalars);
         for (unsigned i = 0; i < m->n_scalars; i++)
                 wr_scalar(to, &m->scalars[i]);
         wr_u16(to, m->n_blobs);
+}
+
+uint32_t wire_encode_call(struct str *to, const struct wire_call *m, size_t *cuts)
+{
+        size_t start = to->len;
+        uint64_t len = 0;
+
+        wr_call_head(to, m);
         for (unsigned i = 0; i < m->n_blobs; i++) {
                 wr_blob_head(to, &m->blobs[i]);
                 cuts[i] = to->len;
@@ -140,6 +146,20 @@ uint32_t wire_encode_call(struct str *to, const struct wire_call *m, size_t *cut
         cuts[m->n_blobs] = to->len;
         len += to->len - start;
         return to->bad || len > WIRE_MAX_CALL ? 0 : (uint32_t)len;
+}
+
+uint32_t wire_encode_call_shm(struct str *to, const struct wire_call *m)
+{
+        size_t start = to->len;
+
+        wr_call_head(to, m);
+        for (unsigned i = 0; i < m->n_blobs; i++) {
+                wr_str(to, m->blobs[i].name);
+                wr_str(to, m->blobs[i].content_type);
+                wr_u32(to, m->offsets[i]);
+                wr_u32(to, m->blobs[i].size);
+        }
+        return to->bad || to->len - start > WIRE_MAX_CALL ? 0 : (uint32_t)(to->len - start);
 }
 
 void wire_encode_result(struct str *to, const struct wire_result *m)
@@ -316,6 +336,22 @@ static struct wire_blob *rd_blobs(struct reader *r, uint16_t *ret_n)
         return blobs;
 }
 
+static void rd_ranges(struct reader *r, struct wire_call *m)
+{
+        m->blobs = rd_array(r, sizeof *m->blobs, 16, &m->n_blobs);
+        m->offsets = calloc(m->n_blobs + 1u, sizeof *m->offsets);
+        if (!m->offsets)
+                fail(r, -ENOMEM, "no memory");
+        for (unsigned i = 0; m->blobs && m->offsets && i < m->n_blobs; i++) {
+                m->blobs[i].name = rd_str(r);
+                m->blobs[i].content_type = rd_str(r);
+                m->offsets[i] = rd_u32(r);
+                m->blobs[i].size = rd_u32(r);
+                if ((uint64_t)m->offsets[i] + m->blobs[i].size > WIRE_MAX_CALL)
+                        fail(r, -EBADMSG, "a range lies beyond the largest call");
+        }
+}
+
 static int finish(struct reader *r, const char *message, struct err *e)
 {
         if (!r->bad && r->p != r->end)
@@ -427,7 +463,8 @@ static void rd_scalar(struct reader *r, struct wire_scalar *s)
         }
 }
 
-int wire_decode_call(const uint8_t *p, size_t n, struct wire_call *ret, struct err *e)
+static int decode_call(const uint8_t *p, size_t n, bool shared, struct wire_call *ret,
+                       struct err *e)
 {
         struct reader r = reader_of(p, n);
         scoped(wire_call) struct wire_call m = {0};
@@ -438,14 +475,26 @@ int wire_decode_call(const uint8_t *p, size_t n, struct wire_call *ret, struct e
         m.scalars = rd_array(&r, sizeof *m.scalars, 6, &m.n_scalars);
         for (unsigned i = 0; i < m.n_scalars; i++)
                 rd_scalar(&r, &m.scalars[i]);
-        m.blobs = rd_blobs(&r, &m.n_blobs);
-        result = finish(&r, "CALL", e);
+        if (shared)
+                rd_ranges(&r, &m);
+        else
+                m.blobs = rd_blobs(&r, &m.n_blobs);
+        result = finish(&r, shared ? "CALL_SHM" : "CALL", e);
         if (result == 0) {
                 *ret = m;
-                m.scalars = NULL;
-                m.blobs = NULL;
+                m = (struct wire_call){0};
         }
         return result;
+}
+
+int wire_decode_call(const uint8_t *p, size_t n, struct wire_call *ret, struct err *e)
+{
+        return decode_call(p, n, false, ret, e);
+}
+
+int wire_decode_call_shm(const uint8_t *p, size_t n, struct wire_call *ret, struct err *e)
+{
+        return decode_call(p, n, true, ret, e);
 }
 
 int wire_decode_result(const uint8_t *p, size_t n, struct wire_result *ret, struct err *e)
@@ -582,6 +631,7 @@ void wire_call_done(struct wire_call *m)
         free(take_ptr(m->blobs));
         m->n_scalars = 0;
         m->n_blobs = 0;
+        free(take_ptr(m->offsets));
 }
 
 void wire_result_done(struct wire_result *m)

@@ -69,6 +69,7 @@ struct wire_call {
         uint16_t n_scalars;
         struct wire_blob *blobs;
         uint16_t n_blobs;
+        uint32_t *offsets; /* CALL_SHM: of each blob's data in the shared memory; CALL: NULL */
 };
 struct wire_result {
         struct wire_str json;
@@ -153,6 +154,10 @@ void wire_encode_report(struct str *to, const struct wire_report *m);
  * the payload's whole length without what `to` held before, 0 when over WIRE_MAX_CALL or `bad`. */
 uint32_t wire_encode_call(struct str *to, const struct wire_call *m, size_t *cuts);
 
+/* The same with offsets instead of the blobs' data, and in one piece. Returns its length, 0 when
+ * over WIRE_MAX_CALL or `bad`. */
+uint32_t wire_encode_call_shm(struct str *to, const struct wire_call *m);
+
 /* Decoders: 0; -EBADMSG with words when a length, a number or UTF-8 is wrong or bytes are left
  * over; -ENOMEM. On success the *_done function frees the arrays. */
 int wire_decode_hello(const uint8_t *p, size_t n, struct wire_hello *ret, struct err *e) must_check;
@@ -163,6 +168,9 @@ int wire_decode_meta(const uint8_t *p, size_t n, struct wire_str *ret_json,
                      struct err *e) must_check;
 int wire_decode_error(const uint8_t *p, size_t n, struct wire_error *ret, struct err *e) must_check;
 int wire_decode_call(const uint8_t *p, size_t n, struct wire_call *ret, struct err *e) must_check;
+/* With offsets; the blobs' data is NULL. Offset + size is at most WIRE_MAX_CALL. */
+int wire_decode_call_shm(const uint8_t *p, size_t n, struct wire_call *ret,
+                         struct err *e) must_check;
 int wire_decode_result(const uint8_t *p, size_t n, struct wire_result *ret,
                        struct err *e) must_check;
 int wire_decode_progress(const uint8_t *p, size_t n, struct wire_progress *ret,

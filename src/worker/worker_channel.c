@@ -113,7 +113,8 @@ void worker_channel_progress(struct worker_channel *c, double done, double total
                 return;
         wire_encode_progress(&payload, &(struct wire_progress){done, total});
         pthread_mutex_lock(&c->send_lock);
-        if (c->request == WIRE_CALL && now >= c->next_progress_ns && !payload.bad) {
+        if ((c->request == WIRE_CALL || c->request == WIRE_CALL_SHM) &&
+            now >= c->next_progress_ns && !payload.bad) {
                 c->next_progress_ns = now + NSEC_PER_SEC / WORKER_PROGRESS_PER_SECOND;
                 send_locked(c, WIRE_PROGRESS, &payload);
         }

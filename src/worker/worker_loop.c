@@ -1,5 +1,6 @@
 #include "worker/worker_loop.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,6 +95,16 @@ static void on_validate(struct worker *w, struct wire_frame *f unused_param)
         answer_ready(w, r, &fault);
 }
 
+static void answer_call(struct worker *w, int r, const struct str *payload,
+                        const struct worker_fault *fault)
+{
+        fflush(stdout);
+        if (r)
+                worker_channel_fault(&w->channel, fault);
+        else
+                worker_channel_answer(&w->channel, WIRE_RESULT, payload);
+}
+
 static void on_call(struct worker *w, struct wire_frame *f)
 {
         scoped(wire_call) struct wire_call m = {0};
@@ -105,11 +116,26 @@ static void on_call(struct worker *w, struct wire_frame *f)
         if (wire_decode_call(f->payload, f->header.len, &m, &e) < 0)
                 refuse(&e);
         r = native_call_run(&w->runtime, &m, w->max_output, &payload, &fault);
-        fflush(stdout);
-        if (r)
-                worker_channel_fault(&w->channel, &fault);
-        else
-                worker_channel_answer(&w->channel, WIRE_RESULT, &payload);
+        answer_call(w, r, &payload, &fault);
+}
+
+static void on_call_shm(struct worker *w, struct wire_frame *f)
+{
+        scoped(wire_call) struct wire_call m = {0};
+        scoped(str) struct str payload = {0};
+        struct worker_fault fault;
+        struct err e;
+        int r;
+
+        if (wire_decode_call_shm(f->payload, f->header.len, &m, &e) < 0)
+                refuse(&e);
+        r = shared_memory_give(&w->memory, worker_channel_take_descriptor(&w->channel, 0), &m);
+        if (r == -EBADMSG)
+                worker_channel_give_up(WORKER_EXIT_PROTOCOL, "an argument outside its memory");
+        if (r < 0)
+                worker_channel_give_up(WORKER_EXIT_NO_MEMORY, "cannot map the arguments");
+        r = native_call_run(&w->runtime, &m, w->max_output, &payload, &fault);
+        answer_call(w, r, &payload, &fault);
 }
 
 static void on_check(struct worker *w, struct wire_frame *f)
@@ -132,6 +158,7 @@ static const struct request_rule {
     {WIRE_HELLO, WORKER_STARTED, on_hello},     {WIRE_LOAD, WORKER_GREETED, on_load},
     {WIRE_CHECK, WORKER_GREETED, on_check},     {WIRE_INIT, WORKER_LOADED, on_init},
     {WIRE_VALIDATE, WORKER_READY, on_validate}, {WIRE_CALL, WORKER_READY, on_call},
+    {WIRE_CALL_SHM, WORKER_READY, on_call_shm},
 };
 
 static void serve(struct worker *w, struct wire_frame *f)

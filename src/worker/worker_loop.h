@@ -5,6 +5,7 @@
 #define FORGESYTE_WORKER_WORKER_LOOP_H
 
 #include "worker/native_runtime.h"
+#include "worker/shared_memory.h"
 #include "worker/worker_channel.h"
 
 /* Which requests are in order: each stage follows the one before. */
@@ -15,6 +16,7 @@ struct worker {
         enum worker_stage stage;
         uint64_t max_output;
         struct native_runtime runtime;
+        struct shared_memory memory;
 };
 
 /* Serves the wire on `fd` until SHUTDOWN. Returns the process's exit code; ends the process itself

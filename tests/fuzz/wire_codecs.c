@@ -72,10 +72,20 @@ static int recode_call(const uint8_t *p, size_t n, struct str *to, struct err *e
         return r;
 }
 
+static int recode_call_shm(const uint8_t *p, size_t n, struct str *to, struct err *e)
+{
+        scoped(wire_call) struct wire_call m = {0};
+        int r = wire_decode_call_shm(p, n, &m, e);
+
+        if (r == 0 && wire_encode_call_shm(to, &m) == 0)
+                to->bad = true;
+        return r;
+}
+
 const struct wire_codec wire_codecs[WIRE_CODECS] = {
     {"HELLO", recode_hello},      {"HELLO_OK", recode_hello_ok}, {"LOAD", recode_load},
     {"META", recode_meta},        {"ERROR", recode_error},       {"CALL", recode_call},
     {"RESULT", recode_result},    {"PROGRESS", recode_progress}, {"LOG", recode_log},
     {"CHECK", recode_check_list}, {"REPORT", recode_report},     {"FORKED", recode_forked},
-    {"ENDED", recode_ended},
+    {"ENDED", recode_ended},      {"CALL_SHM", recode_call_shm},
 };

@@ -12,7 +12,7 @@ struct wire_codec {
         int (*recode)(const uint8_t *p, size_t n, struct str *to, struct err *e);
 };
 
-#define WIRE_CODECS 13
+#define WIRE_CODECS 14
 extern const struct wire_codec wire_codecs[WIRE_CODECS];
 
 /* The payload of a CALL, put together from its pieces. */

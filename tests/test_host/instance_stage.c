@@ -175,10 +175,12 @@ void instance_stage_open_with(struct instance_stage *s, const char *script, doub
 
         memset(s, 0, sizeof *s);
         plugin_log_init(&s->log);
-        if (loop_new(&s->loop, &e) < 0 || sandbox_runner_new(&runner, &s->runner, &e) < 0)
+        if (loop_new(&s->loop, &e) < 0 || pool_new(s->loop, 1, &s->pool, &e) < 0 ||
+            sandbox_runner_new(&runner, &s->runner, &e) < 0)
                 fail_msg("%s", e.msg);
         open_policy(s, script);
         o.loop = s->loop;
+        o.pool = s->pool;
         if (instance_start(s->runner, &s->policy, &o, &s->instance, &e) != 0)
                 fail_msg("%s", e.msg);
         snprintf(s->call.tool, sizeof s->call.tool, "t");
@@ -192,6 +194,7 @@ void instance_stage_open(struct instance_stage *s, const char *script)
 void instance_stage_done(struct instance_stage *s)
 {
         instance_free(s->instance);
+        pool_free(s->pool);
         instance_stage_drop_call(s);
         rmdir(s->policy.plugin_dir);
         sandbox_policy_done(&s->policy);

@@ -10,6 +10,7 @@
 struct instance_stage {
         struct sandbox_runner *runner;
         struct loop *loop;
+        struct pool *pool;
         struct plugin_log log;
         struct sandbox_policy policy;
         struct instance *instance;   /* NULL: gone */
@@ -39,7 +40,7 @@ void instance_stage_expect(struct instance_stage *s, const char *trace);
 
 /* Hands over a call of tool "t" with these arguments, whose deadline is in so many seconds. */
 void instance_stage_call(struct instance_stage *s, const char *json, double seconds);
-/* The same with so many bytes. */
+/* The same with so many bytes; for shared memory, where call.views says so. */
 void instance_stage_call_bytes(struct instance_stage *s, size_t size);
 /* The call's memory goes: whoever still reads it is seen by the sanitizer. */
 void instance_stage_drop_call(struct instance_stage *s);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host/instance_io.h"
+#include "host/instance_share.h"
 #include "instance_stage.h"
 
 static void expect_words(const struct instance_stage *s, const char *words)
@@ -246,6 +247,139 @@ static void test_bytes_larger_than_the_socket_are_sent_as_it_reads(void **state)
         instance_stage_boot(&s);
         instance_stage_call_bytes(&s, MIB(24));
         instance_stage_await(&s, "result t");
+        instance_stage_done(&s);
+}
+
+/* --- bytes in shared memory --- */
+
+static void call_shared(struct instance_stage *s, size_t size)
+{
+        s->call.views = true;
+        instance_stage_call_bytes(s, size);
+}
+
+static void expect_given(struct instance_stage *s, size_t which, unsigned n)
+{
+        struct plugin_log_line *line = STAILQ_FIRST(&s->log.lines);
+        char words[32];
+
+        while (which-- > 0)
+                line = STAILQ_NEXT(line, link);
+        snprintf(words, sizeof words, "given %u", n);
+        assert_string_equal(line->text, words);
+}
+
+static void test_large_bytes_come_with_one_descriptor_and_small_ones_without(void **state)
+{
+        static const struct {
+                size_t size;
+                unsigned given;
+        } calls[] = {{INSTANCE_SHARE_MIN - INSTANCE_SHARE_ALIGN - 1, 0},
+                     {INSTANCE_SHARE_MIN, 1},
+                     {INSTANCE_SHARE_INLINE + 1, 1},
+                     {MIB(24), 1},
+                     {100, 0},
+                     {INSTANCE_SHARE_MIN + 1, 1}};
+        struct instance_stage s;
+
+        (void)state;
+        instance_stage_open(&s, "boot;given;result {};given;result {};given;result {};"
+                                "given;result {};given;result {};given;result {}");
+        instance_stage_boot(&s);
+        for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+                call_shared(&s, calls[i].size);
+                instance_stage_await(&s, "result t 8; ");
+                instance_stage_expect(&s, "result t 8; ");
+                expect_given(&s, i, calls[i].given);
+                assert_int_equal(s.call.args.n_bytes, calls[i].given ? 0 : 1);
+                call_args_done(&s.call.args);
+        }
+        assert_true(s.instance->area->ready <= MIB(24) + KIB(4));
+        instance_stage_done(&s);
+}
+
+static void test_bytes_that_nobody_wants_to_look_at_take_the_socket(void **state)
+{
+        struct instance_stage s;
+
+        (void)state;
+        instance_stage_open(&s, "boot;given;result {}");
+        instance_stage_boot(&s);
+        instance_stage_call_bytes(&s, MIB(4));
+        instance_stage_await(&s, "result t");
+        expect_given(&s, 0, 0);
+        assert_null(s.instance->area);
+        instance_stage_done(&s);
+}
+
+static void test_the_area_goes_when_it_is_not_used_for_a_while(void **state)
+{
+        struct instance_stage s;
+        unsigned before;
+        struct err e;
+
+        (void)state;
+        instance_stage_open(&s, "boot;given;result {};given;result {}");
+        instance_stage_boot(&s);
+        before = count_descriptors();
+        call_shared(&s, MIB(4));
+        instance_stage_await(&s, "result t");
+        assert_non_null(s.instance->area);
+        while (s.instance->area)
+                assert_int_equal(loop_turn(s.loop, &e), 0);
+        str_done(&s.trace);
+        call_args_done(&s.call.args);
+        call_shared(&s, MIB(4));
+        instance_stage_await(&s, "result t");
+        expect_given(&s, 1, 1);
+        instance_stage_done(&s);
+        assert_true(count_descriptors() <= before);
+}
+
+static void test_a_call_that_is_left_while_its_bytes_are_written_was_never_sent(void **state)
+{
+        struct instance_stage s;
+
+        (void)state;
+        instance_stage_open(&s, "boot;given;result {}");
+        instance_stage_boot(&s);
+        for (int forget = 0; forget < 2; forget++) {
+                call_shared(&s, MIB(24));
+                assert_true(instance_share_is_filling(s.instance));
+                instance_cancel(s.instance, forget);
+                instance_cancel(s.instance, forget);
+                if (forget)
+                        instance_stage_drop_call(&s);
+                instance_stage_await(&s, "error");
+                instance_stage_expect(&s, forget ? "error - Cancelled; " : "error t Cancelled; ");
+                assert_true(instance_is_free(s.instance));
+                assert_int_equal(s.instance->grace.slot, 0);
+                call_args_done(&s.call.args);
+        }
+        snprintf(s.call.tool, sizeof s.call.tool, "t");
+        call_shared(&s, MIB(3));
+        instance_stage_await(&s, "result t");
+        expect_given(&s, 0, 1);
+        instance_stage_done(&s);
+}
+
+static void test_it_may_break_or_go_while_bytes_are_written(void **state)
+{
+        struct instance_stage s;
+        struct tool_outcome o = {0};
+
+        (void)state;
+        instance_stage_open(&s, "boot;given;result {}");
+        instance_stage_boot(&s);
+        call_shared(&s, MIB(24));
+        tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "enough");
+        instance_break(s.instance, &o);
+        instance_stage_await_end(&s, "broke t Cancelled; gone; ");
+        instance_stage_done(&s);
+
+        instance_stage_open(&s, "boot;given;result {}");
+        instance_stage_boot(&s);
+        call_shared(&s, MIB(24));
         instance_stage_done(&s);
 }
 
@@ -542,6 +676,11 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_a_death_while_idle_is_told),
             cmocka_unit_test(test_arguments_over_the_limit_cost_no_worker),
             cmocka_unit_test(test_bytes_larger_than_the_socket_are_sent_as_it_reads),
+            cmocka_unit_test(test_large_bytes_come_with_one_descriptor_and_small_ones_without),
+            cmocka_unit_test(test_bytes_that_nobody_wants_to_look_at_take_the_socket),
+            cmocka_unit_test(test_the_area_goes_when_it_is_not_used_for_a_while),
+            cmocka_unit_test(test_a_call_that_is_left_while_its_bytes_are_written_was_never_sent),
+            cmocka_unit_test(test_it_may_break_or_go_while_bytes_are_written),
             cmocka_unit_test(test_a_cancelled_call_ends_as_cancelled_whatever_is_answered),
             cmocka_unit_test(test_a_forgotten_call_is_not_touched_again),
             cmocka_unit_test(test_a_cancelled_call_may_be_forgotten_later),

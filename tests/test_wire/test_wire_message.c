@@ -27,6 +27,7 @@ static struct wire_blob blobs[] = {
     {.name = STR("image"), .content_type = STR("image/png"), .data = bytes, .size = 5},
     {.name = STR("none"), .content_type = STR(""), .data = bytes, .size = 0},
 };
+static uint32_t offsets[] = {64, 0};
 static struct wire_check checks[] = {
     {WIRE_CHECK_MODEL, STR("/plugin/a.pt"), STR("00ff")},
     {200, STR(""), STR("")},
@@ -54,8 +55,12 @@ static void add_sample(size_t codec, struct str *to)
                                                            STR("wants ABI 999"), STR("")});
                 return;
         case 5:
-                wire_join_call(to,
-                               &(struct wire_call){STR("greet"), STR("{}"), scalars, 4, blobs, 2});
+                wire_join_call(to, &(struct wire_call){.tool = STR("greet"),
+                                                       .json = STR("{}"),
+                                                       .scalars = scalars,
+                                                       .n_scalars = 4,
+                                                       .blobs = blobs,
+                                                       .n_blobs = 2});
                 return;
         case 6:
                 wire_encode_result(to, &(struct wire_result){STR("{\"a\":1}"), blobs, 2});
@@ -75,6 +80,15 @@ static void add_sample(size_t codec, struct str *to)
                 return;
         case 11:
                 wire_encode_forked(to, &(struct wire_forked){INT32_MAX});
+                return;
+        case 13:
+                wire_encode_call_shm(to, &(struct wire_call){.tool = STR("greet"),
+                                                             .json = STR("{}"),
+                                                             .scalars = scalars,
+                                                             .n_scalars = 4,
+                                                             .blobs = blobs,
+                                                             .n_blobs = 2,
+                                                             .offsets = offsets});
                 return;
         case 12:
                 wire_encode_ended(to, &(struct wire_ended){7, WIRE_END_KILLED, 11, UINT64_MAX});
@@ -261,9 +275,54 @@ static void test_refused_messages_leave_the_result_alone(void **state)
         assert_int_equal(m.n_blobs, 77);
 }
 
+static void test_call_shm_says_where_its_bytes_are(void **state)
+{
+        static const struct {
+                uint32_t offset, size;
+                int result;
+        } ranges[] = {{0, 0, 0},
+                      {4096, 7, 0},
+                      {0, WIRE_MAX_CALL, 0},
+                      {1, WIRE_MAX_CALL, -EBADMSG},
+                      {WIRE_MAX_CALL, 1, -EBADMSG},
+                      {UINT32_MAX, UINT32_MAX, -EBADMSG}};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+                struct wire_blob blob = {.name = STR("b"), .size = ranges[i].size};
+                uint32_t offset = ranges[i].offset;
+                struct wire_call m = {.tool = STR("t"),
+                                      .json = STR("{}"),
+                                      .blobs = &blob,
+                                      .n_blobs = 1,
+                                      .offsets = &offset};
+                scoped(wire_call) struct wire_call got = {0};
+                scoped(str) struct str payload = {0};
+                struct err e;
+                uint32_t len;
+
+                blob.content_type = blob.name;
+                len = wire_encode_call_shm(&payload, &m);
+                assert_int_equal(len, payload.len);
+                assert_int_equal(
+                    wire_decode_call_shm((uint8_t *)payload.data, payload.len, &got, &e),
+                    ranges[i].result);
+                if (ranges[i].result < 0)
+                        continue;
+                assert_int_equal(got.offsets[0], ranges[i].offset);
+                assert_int_equal(got.blobs[0].size, ranges[i].size);
+                assert_null(got.blobs[0].data);
+        }
+}
+
 static void test_call_is_gathered_around_its_bytes(void **state)
 {
-        struct wire_call m = {STR("greet"), STR("{}"), scalars, 4, blobs, 2};
+        struct wire_call m = {.tool = STR("greet"),
+                              .json = STR("{}"),
+                              .scalars = scalars,
+                              .n_scalars = 4,
+                              .blobs = blobs,
+                              .n_blobs = 2};
         scoped(str) struct str pieces = {0};
         size_t cuts[3];
         uint32_t len;
@@ -319,6 +378,7 @@ int main(void)
             cmocka_unit_test(test_lying_counts_are_refused_before_memory_is_spent),
             cmocka_unit_test(test_lying_lengths_are_refused),
             cmocka_unit_test(test_refused_messages_leave_the_result_alone),
+            cmocka_unit_test(test_call_shm_says_where_its_bytes_are),
             cmocka_unit_test(test_call_is_gathered_around_its_bytes),
             cmocka_unit_test(test_call_above_the_cap_is_told),
             cmocka_unit_test(test_scalar_of_no_type_is_not_sent),

@@ -67,12 +67,39 @@ void worker_host_start(struct worker_host *h)
 
 void worker_host_send(struct worker_host *h, enum wire_type type, const struct str *payload)
 {
+        worker_host_send_with(h, type, payload, NULL, 0);
+}
+
+static void send_header(int wire, const uint8_t *header, const int *fds, unsigned n)
+{
+        union {
+                char bytes[CMSG_SPACE(WIRE_MAX_DESCRIPTORS * sizeof(int))];
+                struct cmsghdr aligned;
+        } control = {0};
+        struct iovec v = {(void *)(uintptr_t)header, WIRE_HEADER_SIZE};
+        struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+
+        if (n) {
+                m.msg_control = control.bytes;
+                m.msg_controllen = CMSG_SPACE(n * sizeof *fds);
+                control.aligned = (struct cmsghdr){.cmsg_len = CMSG_LEN(n * sizeof *fds),
+                                                   .cmsg_level = SOL_SOCKET,
+                                                   .cmsg_type = SCM_RIGHTS};
+                memcpy(CMSG_DATA(&control.aligned), fds, n * sizeof *fds);
+        }
+        assert_int_equal(sendmsg(wire, &m, MSG_NOSIGNAL), WIRE_HEADER_SIZE);
+}
+
+void worker_host_send_with(struct worker_host *h, enum wire_type type, const struct str *payload,
+                           const int *fds, unsigned n)
+{
         uint8_t header[WIRE_HEADER_SIZE];
         uint32_t len = payload ? (uint32_t)payload->len : 0;
+        enum wire_type request = type == WIRE_CALL_SHM ? WIRE_CALL : type;
 
         if (type != WIRE_CANCEL) {
                 h->call_id++;
-                assert_int_equal(wire_parser_expect(&h->parser, type, h->call_id), 0);
+                assert_int_equal(wire_parser_expect(&h->parser, request, h->call_id), 0);
         }
         wire_header_encode(&(struct wire_header){.type = (uint8_t)type,
                                                  .len = len,
@@ -80,7 +107,7 @@ void worker_host_send(struct worker_host *h, enum wire_type type, const struct s
                                                  .call_id = h->call_id,
                                                  .seq = h->seq++},
                            header);
-        assert_int_equal(fd_write_all(h->fd, header, sizeof header), 0);
+        send_header(h->fd, header, fds, n);
         if (len)
                 assert_int_equal(fd_write_all(h->fd, payload->data, len), 0);
 }

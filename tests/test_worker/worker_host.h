@@ -28,6 +28,9 @@ struct worker_host {
 /* Starts $FORGESYTE_TEST_WORKER and greets it. Fails the test when that does not work. */
 void worker_host_start(struct worker_host *h);
 void worker_host_send(struct worker_host *h, enum wire_type type, const struct str *payload);
+/* The same with descriptors, which stay the caller's. */
+void worker_host_send_with(struct worker_host *h, enum wire_type type, const struct str *payload,
+                           const int *fds, unsigned n);
 /* The next frame of any type within 10 s; its type is 0 when the worker is gone instead. Fails the
  * test on a violation. The caller frees it. */
 struct wire_frame worker_host_next(struct worker_host *h);

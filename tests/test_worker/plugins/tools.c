@@ -1,12 +1,14 @@
 /* tools.c -- one tool for each thing that a well-meaning plugin may do. */
 #include <forgesyte/plugin.h>
 
+#include <fcntl.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static int greet(void *state, struct forge_call *call)
@@ -54,6 +56,23 @@ static int echo_bytes(void *state, struct forge_call *call)
         forge_call_result_int(call, "size", (int64_t)n);
         return forge_call_result_bytes(call, "image", "image/png", image, n) ||
                forge_call_result_bytes(call, "empty", NULL, "", 0);
+}
+
+/* How many descriptors it finds, and whether it may change the bytes it was given. */
+static int looks_around(void *state, struct forge_call *call)
+{
+        size_t n;
+        const char *image = forge_call_bytes(call, "image", &n);
+        uintptr_t page = (uintptr_t)image & ~(uintptr_t)4095;
+        int64_t found = 0;
+
+        (void)state;
+        for (int fd = 0; fd < 1024; fd++)
+                found += fcntl(fd, F_GETFD) >= 0;
+        forge_call_result_int(call, "descriptors", found);
+        forge_call_result_bool(call, "writable",
+                               n > 0 && mprotect((void *)page, 4096, PROT_READ | PROT_WRITE) == 0);
+        return forge_call_progress(call, 1, 1), 0;
 }
 
 /* A whole object as text, and members behind it; `text` says which text. */
@@ -246,6 +265,7 @@ static const struct forge_tool tools[] = {
     TOOL(nothing),
     TOOL(echo_scalars),
     TOOL(echo_bytes),
+    TOOL(looks_around),
     TOOL(json_only),
     TOOL(numbers),
     TOOL(json_and_members),

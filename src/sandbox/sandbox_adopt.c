@@ -33,11 +33,12 @@ static int read_strays(const struct sandbox *parent, struct cgroup_members *ret)
         return 0;
 }
 
-int sandbox_can_fork(const struct sandbox *parent, struct err *e)
+int sandbox_can_fork(struct sandbox *parent, struct err *e)
 {
         scoped(cgroup_members) struct cgroup_members strays = {0};
         const struct cgroup_root *cgroups = &parent->runner->cgroups;
 
+        sandbox_hear(parent);
         if (!(parent->isolation.namespaces & ISOLATION_NS_PID))
                 return err_set(e, 1,
                                "its box has no pid namespace, which would end what is forked");

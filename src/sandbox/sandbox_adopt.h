@@ -14,7 +14,7 @@
 
 /* 0; 1: instances forked in there could not be limited and ended one by one, or there are processes
  * beside the worker already: `e` says which. */
-int sandbox_can_fork(const struct sandbox *parent, struct err *e) must_check;
+int sandbox_can_fork(struct sandbox *parent, struct err *e) must_check;
 /* The box for what is about to be forked; its ends of the descriptors are the caller's. */
 int sandbox_expect(struct sandbox *parent, struct sandbox **ret, int ret_theirs[SANDBOX_ADOPT_FDS],
                    struct err *e) must_check;

@@ -177,6 +177,30 @@ static void do_fork(const char *arg)
         answer("%d %d", made, made < n ? errno : 0);
 }
 
+static void obey(char *line);
+
+/* copy COMMAND: the pid of a child that obeys it once it is sent SIGUSR1. */
+static void do_copy(const char *arg)
+{
+        char line[256];
+        sigset_t go;
+        pid_t pid;
+        int signo;
+
+        sigemptyset(&go);
+        sigaddset(&go, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &go, NULL);
+        pid = fork();
+        if (pid == 0) {
+                snprintf(line, sizeof line, "%s", arg);
+                sigwait(&go, &signo);
+                obey(line);
+                for (;;)
+                        pause();
+        }
+        answer("%d", pid);
+}
+
 /* Only ever sent to a box whose process limit the test has read before. */
 static void do_bomb(const char *arg unused_param)
 {
@@ -482,6 +506,7 @@ static const struct {
     {"eat_shared", do_eat_shared},
     {"eat_in_child", do_eat_in_child},
     {"fork", do_fork},
+    {"copy", do_copy},
     {"bomb", do_bomb},
     {"exec_in_thread", do_exec_in_thread},
     {"threads", do_threads},

@@ -66,6 +66,10 @@ static char *on_refusal(void *ctx unused_param, unsigned status unused_param, co
         return strdup(words);
 }
 
+static void on_calm(void *ctx unused_param)
+{
+}
+
 static double cpu_us(void)
 {
         struct rusage u;
@@ -98,7 +102,7 @@ static void serve(struct floor *f, struct http_server *s, int stop_fd)
 int main(int argc, char **argv)
 {
         struct floor f = {.later = argc > 2 && strcmp(argv[2], "later") == 0};
-        struct http_handler handler = {&f, on_head, on_request, on_gone, on_refusal};
+        struct http_handler handler = {&f, on_head, on_request, on_gone, on_refusal, on_calm};
         struct http_options options = {.listen = argc > 1 ? argv[1] : "127.0.0.1:0",
                                        .body_max = MIB(64),
                                        .connections_max = 512,

@@ -289,13 +289,21 @@ static char *on_refusal(unused_param void *ctx, unsigned status, const char *wor
         return plugin_error_envelope(error_of(status), NULL, words, NULL, ret_size);
 }
 
+static void on_calm(void *ctx)
+{
+        struct api *a = ctx;
+
+        memory_trim_soon(&a->trim);
+}
+
 void api_handler(struct api *a, struct http_handler *ret)
 {
         *ret = (struct http_handler){.ctx = a,
                                      .head = on_head,
                                      .request = on_request,
                                      .gone = on_gone,
-                                     .refusal = on_refusal};
+                                     .refusal = on_refusal,
+                                     .calm = on_calm};
 }
 
 int api_new(const struct api_options *o, struct api **ret, struct err *e)
@@ -306,6 +314,7 @@ int api_new(const struct api_options *o, struct api **ret, struct err *e)
                 return err_set_errno(e, -ENOMEM, "make the API");
         a->o = *o;
         a->started_ns = clock_mono_ns();
+        a->trim = (struct memory_trim){.loop = o->loop, .pool = o->pool};
         api_stream_init(a);
         *ret = a;
         return 0;
@@ -316,6 +325,7 @@ void api_free(struct api *a)
         if (!a)
                 return;
         api_stream_done(a);
+        memory_trim_done(&a->trim);
         http_guard_free(a->guard);
         free(a);
 }

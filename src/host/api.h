@@ -13,6 +13,7 @@ struct api;
 struct api_options {
         struct supervisor *supervisor;
         struct loop *loop;
+        struct pool *pool;
         const struct log *log;
         const char *version;
 };

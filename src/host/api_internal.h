@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "host/api.h"
+#include "host/memory_trim.h"
 
 #define API_SEGMENTS_MAX  8
 #define API_STREAM_BUFFER MIB(1)   /* of events unread; then their reader is cut off */
@@ -54,6 +55,7 @@ struct api {
         TAILQ_HEAD(, api_feed) logs;
         int64_t flushed_ns;
         struct loop_timer heartbeat, flush;
+        struct memory_trim trim;
 };
 
 struct api_request *api_request_new(struct api *a, struct http_exchange *x);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "host/api.h"
+#include "host/memory_trim.h"
 #include "http/http_guard.h"
 #include "http/http_server.h"
 
@@ -213,6 +214,7 @@ static int start_http(struct host *h, struct err *e)
 {
         struct api_options api = {.supervisor = h->core.supervisor,
                                   .loop = h->core.loop,
+                                  .pool = h->core.pool,
                                   .log = &h->core.log,
                                   .version = h->service->version};
         struct http_options http = {.listen = h->config->listen,
@@ -272,6 +274,7 @@ static int start(struct host *h, struct err *e)
 
         if (r < 0)
                 return r;
+        memory_trim_prepare();
         /* Each worker costs half a dozen descriptors, each client one. */
         if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
                 files.rlim_cur = MIN_OF(files.rlim_max, (rlim_t)65536);

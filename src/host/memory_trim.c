@@ -42,6 +42,11 @@ static void on_timer(void *ctx)
         pool_submit(t->pool, &t->job);
 }
 
+void memory_trim_prepare(void)
+{
+        mallopt(M_ARENA_MAX, 1);
+}
+
 void memory_trim_soon(struct memory_trim *t)
 {
         set_timer(t);

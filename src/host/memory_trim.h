@@ -19,6 +19,9 @@ struct memory_trim {
         bool running;
 };
 
+/* Before the first thread starts: has all threads share one arena. malloc_trim gives back no free
+ * memory at the top of another's, and the pool's would keep what the largest values took. */
+void memory_trim_prepare(void);
 /* Something big is being freed about now. */
 void memory_trim_soon(struct memory_trim *t);
 /* Before the loop ends; the pool is gone by then. */

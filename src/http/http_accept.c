@@ -1,10 +1,11 @@
 /* http_accept.c -- who gets in, when not everybody can.
  *
  * Every client but the last few may ask for anything. When all their slots are taken, whoever asks
- * nothing (idle, or crawling through its request) makes room, the one that has done so for longest
- * first. When nobody does, the reserve is what is left: a few connections, each on a short lease,
- * that are answered health and nothing else. The reserve has descriptors of its own, held open as
- * spares, so that it also works when the process has run out of them. */
+ * nothing (idle, or crawling through its request) makes room: the one that has done so for longest
+ * first, and last those that have just had an answer. When nobody does, the reserve is what is
+ * left: a few connections, each on a short lease, that are answered health and nothing else. The
+ * reserve has descriptors of its own, held open as spares, so that it also works when the process
+ * has run out of them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -17,9 +18,10 @@
 
 #define ACCEPTS_MAX 64 /* per turn */
 #define PAUSE_NS    (250 * NSEC_PER_MSEC)
-#define LEASE_NS    (2 * NSEC_PER_SEC) /* of a connection of the reserve, for its request */
-#define CRAWL_NS    (5 * NSEC_PER_SEC) /* a body is given that long to get going */
-#define V6_NETWORK  8                  /* bytes of an IPv6 address that one client has: a /64 */
+#define GRACE_NS    (20 * NSEC_PER_MSEC) /* after which silence counts */
+#define LEASE_NS    (2 * NSEC_PER_SEC)   /* of a connection of the reserve, for its request */
+#define CRAWL_NS    (5 * NSEC_PER_SEC)   /* a body is given that long to get going */
+#define V6_NETWORK  8                    /* bytes of an IPv6 address that one client has: a /64 */
 
 /* ---- addresses ---- */
 
@@ -80,33 +82,43 @@ static bool is_crawling(const struct http_conn *c)
                c->x->body_seen < (size_t)(age / NSEC_PER_SEC) * HTTP_BODY_RATE_MIN;
 }
 
-static bool close_one_that_asks_nothing(struct http_server *s)
+/* One that has asked and may ask again at any moment is no hoarder yet. */
+static bool is_between_requests(const struct http_conn *c)
 {
-        struct http_conn *c, *oldest = NULL;
-
-        TAILQ_FOREACH (c, &s->conns, link) {
-                bool idle = c->phase == HTTP_PHASE_IDLE;
-
-                if (c->reserved || (!c->dead && !idle && !is_crawling(c)))
-                        continue;
-                if (!oldest || (idle && oldest->phase != HTTP_PHASE_IDLE) ||
-                    (idle == (oldest->phase == HTTP_PHASE_IDLE) && c->since_ns < oldest->since_ns))
-                        oldest = c;
-        }
-        if (oldest)
-                http_conn_free(oldest);
-        return oldest != NULL;
+        return c->phase == HTTP_PHASE_IDLE && c->server->now_ns - c->since_ns < CRAWL_NS;
 }
 
-/* Whose lease has run for longest, unless the owner is at its answer. */
+static bool close_one_that_asks_nothing(struct http_server *s)
+{
+        struct http_conn *c, *worst = NULL;
+
+        TAILQ_FOREACH (c, &s->conns, link) {
+                if (c->reserved || (!c->dead && c->phase != HTTP_PHASE_IDLE && !is_crawling(c)))
+                        continue;
+                if (!worst || is_between_requests(c) < is_between_requests(worst) ||
+                    (is_between_requests(c) == is_between_requests(worst) &&
+                     c->since_ns <= worst->since_ns))
+                        worst = c;
+        }
+        if (worst)
+                http_conn_free(worst);
+        return worst != NULL;
+}
+
+/* Whose lease has run for longest, unless the owner is at its answer. There are few, so each has a
+ * moment in which a request that was sent at once arrives. */
 static bool close_one_of_the_reserve(struct http_server *s)
 {
         struct http_conn *c, *oldest = NULL;
 
-        TAILQ_FOREACH (c, &s->conns, link)
-                if (c->reserved && c->phase == HTTP_PHASE_HEAD &&
+        TAILQ_FOREACH (c, &s->conns, link) {
+                bool had_its_time =
+                    c->phase == HTTP_PHASE_HEAD && s->now_ns - c->since_ns > GRACE_NS;
+
+                if (c->reserved && (c->dead || had_its_time) &&
                     (!oldest || c->since_ns <= oldest->since_ns))
                         oldest = c;
+        }
         if (oldest)
                 http_conn_free(oldest);
         return oldest != NULL;
@@ -184,12 +196,16 @@ static void let_in(struct http_server *s, int fd, const struct sockaddr *from, b
                 return;
         }
         c = http_conn_new(s, fd, from, key);
-        if (!c || !reserved)
-                return;
-        c->reserved = true;
-        s->n_conns--;
-        s->n_reserved++;
-        http_conn_enter(c, HTTP_PHASE_HEAD, s->now_ns + MIN_OF(LEASE_NS, s->head_ns), false);
+        if (c && reserved) {
+                c->reserved = true;
+                s->n_conns--;
+                s->n_reserved++;
+                http_conn_enter(c, HTTP_PHASE_HEAD, s->now_ns + MIN_OF(LEASE_NS, s->head_ns),
+                                false);
+        }
+        /* Before the next one is let in, who might need its place. */
+        if (c)
+                http_conn_pump(c);
 }
 
 /* Takes the next client of the backlog. True: there may be more. */

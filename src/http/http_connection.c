@@ -56,7 +56,6 @@ struct http_conn *http_conn_new(struct http_server *s, int socket, const struct 
         TAILQ_INSERT_HEAD(&s->conns, c, link);
         s->n_conns++;
         http_conn_enter(c, HTTP_PHASE_HEAD, s->now_ns + s->head_ns, false);
-        http_conn_ready(c);
         return c;
 }
 
@@ -92,6 +91,7 @@ void http_conn_free(struct http_conn *c)
         free(c->answer);
         str_done(&c->out);
         free(c);
+        s->n_gone++;
         http_accept_refill(s);
 }
 
@@ -362,6 +362,8 @@ static bool end_exchange(struct http_conn *c)
         c->answer_off = c->answer_size = 0;
         if (c->close_after) {
                 /* Closed with bytes unread, the kernel would reset it, and lose the answer. */
+                if (!c->readable && c->reserved)
+                        c->lingers = false; /* the reserve is short, and all was read */
                 c->lingers |= c->in_off < c->in_len || (c->readable && !c->ended);
                 http_conn_kill(c);
                 return false;

@@ -42,7 +42,8 @@
 #define HTTP_BODY_RATE_MIN KIB(1) /* bytes per second */
 #define HTTP_SEND_RATE_MIN KIB(4)
 #define HTTP_BODY_RATE_GOOD                                                                        \
-        KIB(256) /* a body's whole time is request_seconds and its size by this */
+        KIB(256)     /* a body's whole time is request_seconds and its size by this */
+#define HTTP_MANY 64 /* connections that have gone are worth telling the owner of */
 /* What is held for one exchange without asking the budget. */
 #define HTTP_HELD_FREE KIB(64)
 
@@ -146,6 +147,7 @@ struct http_server {
         enum http_watch listen_watch;
         struct http_conns conns, ready;
         unsigned n_conns, n_reserved, exchanges, n_lingers;
+        unsigned n_gone; /* connections, since the owner was told */
         struct http_linger *lingers;
         int64_t now_ns;       /* as of the loop's last turn */
         int64_t next_scan_ns; /* no deadline passes before this */

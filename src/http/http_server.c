@@ -113,6 +113,10 @@ void http_server_run(struct http_server *s)
         if (s->now_ns >= s->next_scan_ns)
                 scan(s);
         run_ready(s);
+        if (s->n_gone >= HTTP_MANY) {
+                s->n_gone = 0;
+                s->handler.calm(s->handler.ctx);
+        }
 }
 
 int64_t http_server_timeout_ns(struct http_server *s)

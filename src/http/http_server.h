@@ -49,6 +49,8 @@ struct http_handler {
         /* The server refuses something by itself (413, 400, 408, 503): the body to send with it, in
          * the API's own form. Malloc'ed, *ret_size bytes. NULL: an empty body. */
         char *(*refusal)(void *ctx, unsigned status, const char *words, size_t *ret_size);
+        /* Many connections have gone: what they took could be given back to the system. */
+        void (*calm)(void *ctx);
 };
 
 int http_server_new(const struct http_options *o, const struct http_handler *handler,

@@ -95,6 +95,10 @@ static char *on_refusal(void *ctx unused_param, unsigned status, const char *wor
         return n < 0 ? NULL : text;
 }
 
+static void on_calm(void *ctx unused_param)
+{
+}
+
 void http_fixture_init(struct http_fixture *f)
 {
         *f = (struct http_fixture){.options = {.listen = "127.0.0.1:0",
@@ -108,7 +112,7 @@ void http_fixture_init(struct http_fixture *f)
 
 void http_fixture_start(struct http_fixture *f)
 {
-        struct http_handler handler = {f, on_head, on_request, on_gone, on_refusal};
+        struct http_handler handler = {f, on_head, on_request, on_gone, on_refusal, on_calm};
         struct err e = {0};
         char address[64];
 

@@ -60,7 +60,8 @@ static void test_each_stage_of_booting_may_fail_and_is_named(void **state)
         expect_boot_failure("hello;load;ready;read;error 1", PLUGIN_ERROR_VALIDATION, "it said so");
         expect_boot_failure("hello;read;exit 4", PLUGIN_ERROR_IMPORT, "code 4");
         expect_boot_failure("hello;load;read;say last words;exit 5", PLUGIN_ERROR_CRASHED,
-                            "exited 5 without reply (stage=init). Last stderr: last words");
+                            "exited 5 without reply (stage=init). Something in it called exit() or "
+                            "_exit(). Last stderr: last words");
         expect_boot_failure("hello;load;ready;read;raise 11", PLUGIN_ERROR_CRASHED,
                             "SIGSEGV) (stage=validate)");
         expect_boot_failure("read;garbage 32", PLUGIN_ERROR_PROTOCOL, "(stage=load)");

@@ -262,6 +262,10 @@ class Hangs(PythonCase):
         self.start("def broken():\n    return input()\n")
         self.assert_broke(self.host.run("p", "broken"), "EOFError")
 
+    def test_a_forked_instance_is_asked_as_well(self):
+        self.assert_times_out("import time\n\n\ndef broken():\n    time.sleep(1000)\n",
+                              5, "time.sleep(1000)", prefork=True)
+
     def test_an_async_tool_that_never_ends_is_a_timeout(self):
         def ask():
             self.start("import asyncio\n\n\nasync def broken():\n"

@@ -36,7 +36,8 @@ PROGRAMS = (
     (ROOT_USER, "test_cgroup", f"{SANDBOX}/test_cgroup", BOX),
     *((ROOT_USER, name, f"{SANDBOX}/{name}", BOX)
       for name in ("test_memory_guard", "test_sandbox_walls", "test_wall_pairs",
-                   "test_three_situations", "test_crash_record", "test_sandbox_runner")),
+                   "test_three_situations", "test_crash_record", "test_sandbox_adopt",
+                   "test_sandbox_runner")),
     *((NOBODY, f"{name}_as_user", f"{SANDBOX}/{name}", f"{BOX} nobody")
       for name in ("test_memory_guard", "test_sandbox_walls", "test_wall_pairs",
                    "test_sandbox_runner")),

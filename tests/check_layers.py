@@ -23,10 +23,7 @@ MACHINE = re.compile(r"(?<![\w.$}>-])/(?:work|root|home/[a-z][\w-]*|Users/\w+)/[
 # What becomes part of forgesyte-worker: one process, one plugin, and signal handlers.
 IN_THE_BOX = ("src/worker/", "src/sandbox/libbox.")
 # Writable file-scope objects that are meant: (object file, symbol), each with its reason.
-GLOBALS = {
-    # One thread's own: jansson tells of missing memory in no other way.
-    ("src/base/libbase.a.p/json.c.o", "json_lacked_memory"),
-}
+GLOBALS = set()
 
 
 def read(name):

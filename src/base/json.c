@@ -4,101 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct position {
-        int line, column;
-};
-
-static struct position position_of(const char *text, size_t at)
-{
-        struct position p = {1, 1};
-
-        for (size_t i = 0; i < at; i++) {
-                p.column++;
-                if (text[i] == '\n')
-                        p = (struct position){p.line + 1, 1};
-        }
-        return p;
-}
-
-/* Did an allocation of jansson's fail on this thread since it was last cleared? */
-static _Thread_local bool json_lacked_memory;
-
-/* jansson calls some failed allocations syntax errors, and one it does not notice: a buffer that
- * could not grow loses a byte, so that 1000 is read as 100. Only its way to malloc knows better. */
-static void *allocate(size_t n)
-{
-        void *p = malloc(n);
-
-        json_lacked_memory |= !p;
-        return p;
-}
-
-static __attribute__((constructor)) void watch_allocations(void)
-{
-        json_set_alloc_funcs(allocate, free);
-}
-
-/* jansson recurses, so depth is bounded before it sees the text. */
-static int check_depth(const char *text, size_t n, struct err *e)
-{
-        bool in_string = false;
-        int depth = 0;
-
-        for (size_t i = 0; i < n; i++) {
-                char c = text[i];
-
-                if (in_string) {
-                        if (c == '\\')
-                                i++;
-                        else if (c == '"')
-                                in_string = false;
-                } else if (c == '"') {
-                        in_string = true;
-                } else if (c == '{' || c == '[') {
-                        if (++depth > JSON_DEPTH_MAX) {
-                                struct position p = position_of(text, i);
-                                return err_set(e, -EBADMSG,
-                                               "line %d, column %d: nested deeper than %d", p.line,
-                                               p.column, JSON_DEPTH_MAX);
-                        }
-                } else if (c == '}' || c == ']') {
-                        depth--;
-                }
-        }
-        return 0;
-}
-
-int json_parse(const char *text, size_t n, json_t **ret, struct err *e)
-{
-        json_error_t error = {0}; /* jansson leaves it alone when it lacks memory early */
-        size_t valid = utf8_valid_prefix(text, n);
-        json_t *value;
-        int r;
-
-        if (n == 0)
-                return err_set(e, -EBADMSG, "empty text is not JSON");
-        if (valid < n) {
-                struct position p = position_of(text, valid);
-                return err_set(e, -EBADMSG, "line %d, column %d: invalid UTF-8 at byte %zu", p.line,
-                               p.column, valid);
-        }
-        r = check_depth(text, n, e);
-        if (r < 0)
-                return r;
-        json_lacked_memory = false;
-        value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-        if (json_lacked_memory) {
-                json_decref(value);
-                return err_set_errno(e, -ENOMEM, "parse JSON");
-        }
-        if (!value)
-                /* It quotes the text nearby, cut wherever. */
-                return err_set(e, -EBADMSG, "line %d, column %d: %.*s", error.line, error.column,
-                               (int)utf8_valid_prefix(error.text, strlen(error.text)), error.text);
-        *ret = value;
-        return 0;
-}
-
 /* --- json_line_of: a walk over text that is already known to be valid --- */
 
 struct walk {
@@ -213,6 +118,15 @@ static bool enter_item(struct walk *w, const char *token, size_t len)
         }
 }
 
+static int line_of(const char *text, size_t at)
+{
+        int line = 1;
+
+        for (size_t i = 0; i < at; i++)
+                line += text[i] == '\n';
+        return line;
+}
+
 int json_line_of(const char *text, size_t n, const char *pointer)
 {
         struct walk w = {text, n, 0};
@@ -232,7 +146,7 @@ int json_line_of(const char *text, size_t n, const char *pointer)
                 found = w.at;
                 pointer += len;
         }
-        return found < n ? position_of(text, found).line : 0;
+        return found < n ? line_of(text, found) : 0;
 }
 
 static int dump_to_str(const char *buffer, size_t size, void *s)
@@ -268,6 +182,16 @@ void str_add_json_string(struct str *s, const char *text, size_t n)
                         str_addf(s, "\\u%04x", c);
         }
         str_addc(s, '"');
+}
+
+json_t *json_copy_object(const json_t *object)
+{
+        json_t *copy = json_copy((json_t *)object);
+
+        if (copy && json_object_size(copy) == json_object_size(object))
+                return copy;
+        json_decref(copy);
+        return NULL;
 }
 
 int json_put(json_t *object, const char *key, json_t *take_value)

@@ -1,6 +1,7 @@
-/* json.h -- jansson, made strict: bounded depth, no duplicate keys, errors with line and column.
+/* json.h -- jansson's values, read strictly: bounded depth, no duplicate keys, errors with line and
+ * column.
  * Knows: jansson.          May not know: whose JSON it is.
- * Threads: any, no shared json_t.  Owns: jansson's way to malloc, which it takes before main(). */
+ * Threads: any, no shared json_t.  Owns: nothing. */
 #ifndef FORGESYTE_BASE_JSON_H
 #define FORGESYTE_BASE_JSON_H
 
@@ -18,6 +19,10 @@ DEFINE_SCOPED(json_t *, json_decref)
  * duplicate keys, NUL characters, a byte-order mark or anything behind it. -EBADMSG with words
  * ("line 3, column 7: ...") when it is not; -ENOMEM. The caller owns *ret. */
 int json_parse(const char *text, size_t n, json_t **ret, struct err *e) must_check;
+
+/* A copy of an object that shares its members, as json_copy makes it; but NULL, and not one with
+ * members missing, when there is no memory. */
+json_t *json_copy_object(const json_t *object);
 
 /* Where in text[0..n) (valid JSON) the value at `pointer` (RFC 6901, "" is the root) begins:
  * 1-based line; an absent member gives its nearest present ancestor's. 0 when it can't be told. */

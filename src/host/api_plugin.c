@@ -26,7 +26,7 @@ void api_reply_unknown_plugin(struct api *a, struct http_exchange *x, const char
 /* As it was loaded: the tools as they can be called, whoever declared them, manifest or plugin. */
 static json_t *manifest_json(const struct plugin_manifest *m)
 {
-        json_t *all = json_copy(m->raw), *tools = json_array();
+        json_t *all = json_copy_object(m->raw), *tools = json_array();
 
         for (size_t i = 0; i < m->n_tools && tools; i++) {
                 const struct manifest_tool *t = &m->tools[i];

@@ -25,7 +25,7 @@ int call_args_write(struct call_args *a)
         if (a->text.len > 0)
                 return 0;
         /* The bytes arguments' stand-ins for the schema are not arguments. */
-        shown = a->n_bytes > 0 ? json_copy(a->json) : json_incref(a->json);
+        shown = a->n_bytes > 0 ? json_copy_object(a->json) : json_incref(a->json);
         for (size_t i = 0; shown && i < a->n_bytes; i++)
                 json_object_del(shown, a->bytes[i].name);
         if (shown)

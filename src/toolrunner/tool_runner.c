@@ -77,6 +77,9 @@ int tool_runner_check(const struct plugin_manifest *m, const char *name,
         if (r > 0)
                 tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_ARGUMENTS, "%s (%s)", v.message,
                                   v.rule);
+        else if (r == -ENOMEM)
+                tool_outcome_fail(ret, PLUGIN_ERROR_INTERNAL,
+                                  "the host has no memory to check the arguments");
         else
                 tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_ARGUMENTS,
                                   "the arguments take too much work to check against the schema");
@@ -105,6 +108,11 @@ int tool_runner_check_result(const struct manifest_tool *tool, const char *text,
         r = tool && tool->output ? json_schema_validate(tool->output, value, &v) : 0;
         if (r == 0)
                 return 0;
+        if (r == -ENOMEM) {
+                tool_outcome_fail(ret, PLUGIN_ERROR_INTERNAL,
+                                  "the host has no memory to check the answer");
+                return 1;
+        }
         tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_OUTPUT,
                           "the plugin's answer does not fit its output schema: %s",
                           r > 0 ? v.message : "too much work to check");

@@ -89,7 +89,7 @@ typedef void (*cut_feed_fn)(const uint8_t *data, size_t n, struct cut c, const v
 
 /* The trace must be the same whole, in single bytes, and cut in two at every offset; at some of
  * them, others each time, where all would be too much work. */
-#define CUT_WORK KIB(64)
+#define CUT_WORK KIB(16)
 static inline void same_however_cut(const uint8_t *data, size_t n, const void *how,
                                     cut_feed_fn feed)
 {

@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
 
 #include "base/macro.h"
 
@@ -128,4 +131,10 @@ int __wrap___asprintf_chk(char **ret, int flag, const char *fmt, ...)
         r = fails() ? refuse_text(ret) : __real_vasprintf(ret, fmt, args);
         va_end(args);
         return r;
+}
+
+/* jansson is a shared library, whose calls the linker does not wrap. */
+static __attribute__((constructor)) void take_jansson(void)
+{
+        json_set_alloc_funcs(__wrap_malloc, free);
 }

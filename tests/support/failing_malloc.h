@@ -1,7 +1,7 @@
 /* failing_malloc.h -- the N-th allocation fails. failing_malloc_dep puts this between the code that
  * is linked into a test (not its shared libraries) and malloc, calloc, realloc, strdup, strndup,
  * asprintf and vasprintf by the linker's --wrap, so that it works under the sanitizers too; what
- * jansson allocates is counted as well, because base/json is its way to malloc.
+ * jansson allocates is counted as well: this takes its place as jansson's malloc before main().
  * Threads: any allocates, one arms.     Owns: two counters. */
 #ifndef FORGESYTE_TESTS_FAILING_MALLOC_H
 #define FORGESYTE_TESTS_FAILING_MALLOC_H

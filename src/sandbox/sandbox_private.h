@@ -25,7 +25,7 @@ struct sandbox_runner {
         struct cgroup_root cgroups;
         struct isolation isolation; /* of a plain box, judged */
         struct isolation reasons;   /* what probing said, before judgement */
-        uint64_t off;              /* WALL_BITs that a test has switched off */
+        uint64_t off;               /* WALL_BITs that a test has switched off */
         uint32_t uid_first;
         int dumpable_before; /* of the host process, -1: unknown */
         unsigned serial;

@@ -182,6 +182,46 @@ static void test_a_call_that_takes_too_long_breaks_the_worker(void **state)
         instance_stage_done(&s);
 }
 
+/* The fake one is a Python worker whose runtime has not begun: it dies of the question. */
+static void test_who_dies_of_being_asked_where_it_is_has_timed_out(void **state)
+{
+        struct instance_stage s;
+
+        (void)state;
+        instance_stage_open(&s, "boot;read;hang");
+        s.instance->plugin_dir = strdup("/plugin");
+        instance_stage_boot(&s);
+        instance_stage_call(&s, "{}", 0.25);
+        instance_stage_await_end(&s, "broke t TimeoutError; gone; ");
+        expect_words(&s, "timed out after 0.25s. Increase timeout in manifest if needed.");
+        assert_null(s.outcome.traceback);
+        instance_stage_done(&s);
+        instance_stage_open_with(&s, "hello;read;hang", 0.4);
+        s.instance->plugin_dir = strdup("/plugin");
+        instance_stage_await_end(&s, "ready HELLO; broke - TimeoutError; gone; ");
+        expect_words(&s, "did not finish loading within 0.4s (stage=load)");
+        instance_stage_done(&s);
+}
+
+static void test_a_call_may_be_forgotten_while_its_worker_is_asked(void **state)
+{
+        struct instance_stage s;
+        struct err e;
+
+        (void)state;
+        instance_stage_open(&s, "boot;read;hang");
+        s.instance->plugin_dir = strdup("/plugin");
+        instance_stage_boot(&s);
+        instance_stage_call(&s, "{}", 0.25);
+        while (s.instance->state == INSTANCE_BUSY)
+                assert_true(loop_turn(s.loop, &e) >= 0);
+        assert_int_equal(s.instance->state, INSTANCE_OVERDUE);
+        instance_cancel(s.instance, true);
+        instance_stage_drop_call(&s);
+        instance_stage_await_end(&s, "broke - TimeoutError; gone; ");
+        instance_stage_done(&s);
+}
+
 static void test_a_crash_in_a_call_brings_signal_and_last_words(void **state)
 {
         struct instance_stage s;
@@ -672,6 +712,8 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_descriptors_go_with_one_request_and_leave_nothing_behind),
             cmocka_unit_test(test_calls_end_with_a_result_or_an_error_and_the_worker_goes_on),
             cmocka_unit_test(test_a_call_that_takes_too_long_breaks_the_worker),
+            cmocka_unit_test(test_who_dies_of_being_asked_where_it_is_has_timed_out),
+            cmocka_unit_test(test_a_call_may_be_forgotten_while_its_worker_is_asked),
             cmocka_unit_test(test_a_crash_in_a_call_brings_signal_and_last_words),
             cmocka_unit_test(test_a_reply_before_a_death_is_a_reply),
             cmocka_unit_test(test_a_death_while_idle_is_told),

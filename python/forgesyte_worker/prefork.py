@@ -59,8 +59,6 @@ class Template:
         return 0
 
     def _check(self, fds: List[int]) -> List[int]:
-        if not hasattr(os, "pidfd_open"):
-            raise Refused("it takes Python 3.9 or newer")
         if min(fds) < OWN_FDS:
             raise Refused("it has closed its standard streams")
         _check_gpu()

@@ -117,8 +117,8 @@ static void take_entry_point(struct python_discovery *d, const struct entry_poin
 
         if (!folder) {
                 snprintf(words, sizeof words,
-                         "%.64s: its package (%.128s) was not found in the interpreter's folders; "
-                         "one that was installed as editable must be named with --plugins instead",
+                         "%.64s: its package (%.128s) was not found in the interpreter's folders, "
+                         "nor in one that its .pth files and editable installations name",
                          ep->name, ep->value);
                 complain(d, words);
                 return;
@@ -282,6 +282,7 @@ static int start_worker(struct python_discovery *d, struct err *e)
         int r;
 
         sandbox_policy_init(&policy);
+        policy.may_fork = true; /* the interpreter that is asked */
         o.memory_bytes = policy.memory_bytes;
         r = fill_policy(d, &policy, e);
         if (r == 0)

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "host/python_editable.h"
 
 #define LINKS_MAX     16
 #define WAY_LINKS_MAX 40 /* as many as the kernel follows */
@@ -163,15 +164,30 @@ static int prefix_of(const char *program, char **ret)
         return 0;
 }
 
-/* The installation, or at least the program. */
+struct shown_editable {
+        struct sandbox_policy *p;
+        const char *plugin_dir;
+};
+
+static int show_editable(void *ctx, const char *path)
+{
+        const struct shown_editable *s = ctx;
+
+        return show(s->p, path, s->plugin_dir);
+}
+
+/* The installation with the packages that it has elsewhere, or at least the program. */
 static int show_prefix(struct sandbox_policy *p, const char *program, const char *plugin_dir)
 {
+        struct shown_editable editable = {p, plugin_dir};
         scoped(free) char *prefix = NULL;
         int r = prefix_of(program, &prefix);
         struct stat st;
 
         if (r == 0)
-                return show_real(p, prefix, plugin_dir);
+                r = show_real(p, prefix, plugin_dir);
+        if (prefix)
+                return r < 0 ? r : python_editable_each(prefix, show_editable, &editable);
         return r > 0 && lstat(program, &st) == 0 && S_ISREG(st.st_mode)
                    ? show_real(p, program, plugin_dir)
                    : MIN_OF(r, 0);

@@ -184,6 +184,178 @@ class Discovery(DiscoveryCase):
         self.assertIn(b"being looked for in", pending.body)
 
 
+FINDER = """from __future__ import annotations
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+
+MAPPING: dict[str, str] = {mapping!r}
+NAMESPACES: dict[str, list[str]] = {{}}
+
+
+class Finder:
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        if fullname in MAPPING:
+            init = Path(MAPPING[fullname], "__init__.py")
+            return spec_from_file_location(fullname, init) if init.exists() else None
+        return None
+
+
+def install():
+    if not any(finder == Finder for finder in sys.meta_path):
+        sys.meta_path.append(Finder)
+"""
+PYPROJECT = """[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "mine"
+version = "1.5"
+
+[project.entry-points."forgesyte.plugins"]
+mine = "mine.plugin:Plugin"
+
+[tool.setuptools]
+packages = ["mine"]
+"""
+LOOKS = PLUGIN.replace("return {\"said\": args}", """
+        try:
+            return open(args["text"]).read()
+        except OSError as e:
+            return type(e).__name__""")
+
+
+class Editable(DiscoveryCase):
+    """`pip install -e`: the package lies where its author works on it."""
+
+    def project(self, package="mine"):
+        """A project with a package `mine` in it; its folder."""
+        project = os.path.join(os.path.realpath(self.folder), "work", "project")
+        files = {f"{package}/__init__.py": "", f"{package}/plugin.py": LOOKS,
+                 "pyproject.toml": PYPROJECT, "../secret": "canary"}
+        if package.startswith("src/"):
+            files["pyproject.toml"] += "package-dir = {'' = 'src'}\n"
+        for path, text in files.items():
+            path = os.path.join(project, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        self.open_up(project)
+        return project
+
+    def open_up(self, folder):
+        for parent, _, names in os.walk(os.path.dirname(folder)):
+            os.chmod(parent, 0o755)
+            for name in names:
+                os.chmod(os.path.join(parent, name), 0o644)
+
+    def metadata(self, project, where=None):
+        where = where or "mine-1.5.dist-info"
+        self.write(f"{where}/METADATA", "Metadata-Version: 2.1\nName: mine\nVersion: 1.5\n")
+        self.write(f"{where}/entry_points.txt", "[forgesyte.plugins]\nmine = mine.plugin:Plugin\n")
+        self.write(f"{where}/direct_url.json",
+                   json.dumps({"dir_info": {"editable": True}, "url": "file://" + project}))
+
+    def assert_found_and_shown_alone(self, project, **options):
+        self.readable()
+        self.start(**options)
+        self.assertEqual(self.names(), ["mine"], self.host.stderr())
+        health = self.host.health("mine")
+        self.assertEqual((health["state"], health["version"]), ("INITIALIZED", "1.5"),
+                         health["reason"])
+        for path in (os.path.join(os.path.dirname(project), "secret"),
+                     os.path.join(self.folder, "other")):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("canary")
+            self.assertIn(self.host.run("mine", "echo", {"text": path}).result,
+                          ("FileNotFoundError", "PermissionError"))
+
+    def test_one_of_a_path_file_is_found(self):
+        project = self.project("src/mine")
+        self.write("__editable__.mine-1.5.pth", project + "/src\n")
+        self.metadata(project)
+        self.assert_found_and_shown_alone(project)
+        # Its author's next version is one reload away.
+        with open(os.path.join(project, "src/mine/plugin.py"), "w", encoding="utf-8") as f:
+            f.write(PLUGIN.replace("said", "shouted"))
+        self.assertEqual(self.host.post("/v1/plugins/mine/reload").status, 200)
+        self.assertEqual(self.host.run("mine", "echo").result, {"shouted": {}})
+
+    def test_one_of_a_finder_is_found_and_its_project_stays_hidden(self):
+        project = self.project()
+        self.write("__editable__.mine-1.5.pth",
+                   "import __editable___mine_1_5_finder; __editable___mine_1_5_finder.install()")
+        self.write("__editable___mine_1_5_finder.py",
+                   FINDER.format(mapping={"mine": project + "/mine"}))
+        self.metadata(project)
+        self.assert_found_and_shown_alone(project)
+        path = os.path.join(project, "pyproject.toml")
+        self.assertIn(self.host.run("mine", "echo", {"text": path}).result,
+                      ("FileNotFoundError", "PermissionError"))
+
+    def test_one_of_an_egg_link_is_found(self):
+        project = self.project()
+        self.write("mine.egg-link", project + "\n.")
+        self.write("easy-install.pth", "# made by hand\nimport sys\n" + project + "\n")
+        for name, text in (("PKG-INFO", "Metadata-Version: 2.1\nName: mine\nVersion: 1.5\n"),
+                           ("entry_points.txt",
+                            "[forgesyte.plugins]\nmine = mine.plugin:Plugin\n")):
+            path = os.path.join(project, "mine.egg-info", name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        self.open_up(project)
+        self.assert_found_and_shown_alone(project)
+
+    def test_an_ordinary_user_has_them_too(self):
+        project = self.project("src/mine")
+        self.write("__editable__.mine-1.5.pth", project + "/src\n")
+        self.metadata(project)
+        for env in ({}, {"FORGESYTE_FAKE_MISSING": "userns"}):
+            with self.subTest(env=env):
+                self.assert_found_and_shown_alone(project, as_nobody=True, env=env)
+
+    def test_neither_a_home_nor_the_top_is_shown_for_a_path_file(self):
+        project = self.project("src/mine")
+        home = os.path.join(os.path.realpath(self.folder), "home")
+        os.makedirs(home)
+        with open(os.path.join(home, "secret"), "w", encoding="utf-8") as f:
+            f.write("canary")
+        os.chmod(home, 0o755)
+        self.write("__editable__.mine-1.5.pth", f"{project}/src\n/\n/tmp\n/etc\n{home}\n")
+        self.metadata(project)
+        self.readable()
+        self.start(env={"HOME": home})
+        self.assertEqual(self.host.state("mine"), "INITIALIZED", self.host.health("mine")["reason"])
+        for path in (home + "/secret", "/etc/shadow", "/etc/hostname"):
+            self.assertIn(self.host.run("mine", "echo", {"text": path}).result,
+                          ("FileNotFoundError", "PermissionError"))
+
+    def test_what_pip_itself_leaves_is_understood(self):
+        probe = subprocess.run(["/usr/bin/python3", "-c", "import setuptools, wheel, pip"],
+                               stderr=subprocess.DEVNULL, check=False)
+        if probe.returncode:
+            self.skipTest("no pip, setuptools and wheel of the system's")
+        shutil.rmtree(self.venv)
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip",
+                        "--system-site-packages", self.venv], check=True)
+        for package in ("mine", "src/mine"):
+            with self.subTest(package=package):
+                shutil.rmtree(os.path.join(self.folder, "work"), ignore_errors=True)
+                project = self.project(package)
+                done = subprocess.run(
+                    [self.python, "-m", "pip", "install", "-q", "--no-index", "--no-deps",
+                     "--no-build-isolation", "--disable-pip-version-check", "-e", project],
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                    env={**os.environ, "HOME": self.folder, "PIP_ROOT_USER_ACTION": "ignore"})
+                self.assertEqual(done.returncode, 0, done.stdout)
+                self.open_up(project)
+                self.assert_found_and_shown_alone(project)
+
+
 class Commands(DiscoveryCase):
     def test_check_looks_at_packages_too(self):
         self.install("demo", {"demo": "demo.plugin:Plugin"})

@@ -68,15 +68,10 @@ class Canaries:
         return {path: (os.stat(path).st_ino, os.stat(path).st_mtime_ns, os.stat(path).st_mode)
                 for path in (self.secret, *self.others)}
 
-    def place_in(self, pid):
-        """A canary in the scratch of the box that this process is in, where it has one."""
-        path = f"/proc/{pid}/root/tmp/canary"
-        if os.stat(f"/proc/{pid}/root/tmp").st_ino == os.stat("/tmp").st_ino:
-            return
-        with open(path, "w", encoding="ascii") as f:
-            f.write(SECRET)
-        os.chmod(path, 0o666)
-        self.scratch = path
+    def watch_scratch(self, pid):
+        """The file that this process's box has kept for us, where it has a scratch of its own."""
+        if not os.path.samefile(f"/proc/{pid}/root/tmp", "/tmp"):
+            self.scratch = f"/proc/{pid}/root/tmp/canary"
 
     def _socket_hits(self):
         for name, s in self.sockets.items():

@@ -14,10 +14,10 @@ from trial import Trial
 DAMAGES = []
 
 
-def damage(words):
+def damage(words, situations=("root", "user", "denied")):
     """The function does it and returns what undoes it; words must be among the faults."""
     def register(function):
-        DAMAGES.append((words, function))
+        DAMAGES.append((words, situations, function))
         return function
     return register
 
@@ -43,10 +43,9 @@ def a_file_that_stays(stage):
 @damage("cgroups of boxes")
 def a_cgroup_that_stays(stage):
     top = next(iter(stage.cgroup.folders.values()))
-    ours = next(name for name in os.listdir(top) if name.startswith("forgesyte-"))
-    folder = os.path.join(top, ours, "stays")
-    os.mkdir(folder)
-    return lambda: os.rmdir(folder)
+    folder = os.path.join(top, "forgesyte-proof", "stays")
+    os.makedirs(folder)
+    return lambda: os.removedirs(folder)
 
 
 @damage("secret")
@@ -62,11 +61,10 @@ def a_connection(stage):
     return lambda: None
 
 
-@damage("scratch was changed")
+@damage("scratch was changed", ("root", "user"))
 def a_changed_scratch(stage):
-    with open(stage.canaries.scratch, "w", encoding="ascii") as f:
-        f.write("changed")
-    return lambda: stage.canaries.place_in(stage.instances("neighbour")[0])
+    stage.host.run("neighbour", "keep", {"text": "changed"})
+    return stage.place_in_scratch
 
 
 @damage("/livez took")
@@ -84,7 +82,7 @@ def a_neighbour_that_dies(stage):
 
     def undo():
         stage.host.post("/v1/plugins/neighbour/reload")
-        stage.canaries.place_in(stage.instances("neighbour")[0])
+        stage.place_in_scratch()
     return undo
 
 
@@ -92,12 +90,6 @@ def a_neighbour_that_dies(stage):
 def a_call_that_nobody_counted(stage):
     stage.host.run("proof", "good")
     return lambda: None
-
-
-@damage("descriptors of the host")
-def a_descriptor_that_stays(stage):
-    connection = socket.create_connection((stage.host.address, stage.host.port))
-    return connection.close
 
 
 @damage("the host died")
@@ -112,7 +104,9 @@ ROW = Row("proof", "", "", native("load"))
 
 def prove(stage, report):
     """One case a damage, on a stage with the plugin `proof`; the last one ends the host."""
-    for words, act in DAMAGES:
+    for words, situations, act in DAMAGES:
+        if stage.situation not in situations:
+            continue
         begin, trial = time.monotonic(), Trial(ROW, stage)
         undo = act(stage)
         faults = trial.invariants()

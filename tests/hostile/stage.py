@@ -11,7 +11,7 @@ import sys
 import time
 
 import host as support
-from canaries import Canaries
+from canaries import SECRET, Canaries
 from host import NOBODY, Host, merged
 from row import DEFAULTS, FOLDER, Plugin
 from traces import PROGRAMS, Traces
@@ -50,7 +50,7 @@ class Stage:
         self.canaries = Canaries(os.path.join(self.folder, "canaries"), self.uid)
         self.args, self.host, self.watcher, self.peer = args, None, None, None
         spare = Plugin(os.path.join(support.BUNDLED, "crashtest", "crashtest.so"))
-        self.plugins = {"neighbour": spare, "spare": spare, **plugins}
+        self.plugins = {"neighbour": Plugin("neighbour"), "spare": spare, **plugins}
         for name, plugin in self.plugins.items():
             self.write(name, plugin)
 
@@ -110,12 +110,19 @@ class Stage:
         dumb = self.canaries.prove()
         if dumb:
             raise AssertionError(f"canaries that do not sing: {dumb}")
-        self.canaries.place_in(self.instances("neighbour")[0])
+        self.place_in_scratch()
         self.events = self.host.events()
         self.start_watcher()
         self.calibrate()
         self.clean()
         return self
+
+    def place_in_scratch(self):
+        """A canary in the neighbour's box, which only the neighbour can make there."""
+        kept = self.host.run("neighbour", "keep", {"text": SECRET}).result["kept"]
+        self.canaries.watch_scratch(self.instances("neighbour")[0])
+        if kept != bool(self.canaries.scratch):
+            raise AssertionError(f"the neighbour's scratch: kept {kept}, at {self.canaries.scratch}")
 
     def start_watcher(self):
         """The peer in a cgroup like the host's, the watcher before everybody."""
@@ -165,14 +172,15 @@ class Stage:
     def calibrate(self):
         """What one instance has, by ending one; and the first of everything is behind us."""
         self.host.run("spare", "echo")
-        self.per_box = (0, 0)
+        self.per_box = (0, 0, 0)
         before = self.settled()
         pid = self.instances("neighbour")[0]
         processes = max(len(pids) for pids in before.boxed.values() if pid in pids)
         self.host.run("spare", "abort")
         after = self.settled(lambda now: len(now.instances) == len(before.instances) - 1 and
                              len(now.table) == len(before.table) - processes)
-        self.per_box = (processes, before.descriptors - after.descriptors)
+        self.per_box = (processes, before.descriptors - after.descriptors,
+                        len(before.cgroups) - len(after.cgroups))
 
     def settled(self, wanted=lambda now: True, patience=20 * support.SLOW, quiet=0.3):
         """How it is once it is wanted(), and has not changed for a while."""

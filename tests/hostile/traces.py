@@ -51,6 +51,27 @@ def files():
     return found
 
 
+def connections():
+    """The inodes of TCP sockets: who is connected is the clients' doing, and passes in its own time."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        with open(f"/proc/net/{name}", encoding="ascii") as f:
+            found |= {line.split()[9] for line in list(f)[1:]}
+    return found
+
+
+def descriptors(pid):
+    """How many a process has that are no connections."""
+    links = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            links.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except FileNotFoundError:
+            continue
+    tcp = connections()
+    return sum(1 for link in links if not (link.startswith("socket:[") and link[8:-1] in tcp))
+
+
 def mounts(pid):
     with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as f:
         return sorted(line.split(" ", 2)[2] for line in f)
@@ -58,7 +79,7 @@ def mounts(pid):
 
 class Traces:
     """How it is now. instances: the pids of the instances that the host says it has.
-    per_box: (processes, descriptors of the host) of one instance."""
+    per_box: (processes, descriptors of the host, cgroups) of one instance."""
 
     def __init__(self, host, cgroup, instances, per_box):
         self.table = processes()
@@ -73,10 +94,9 @@ class Traces:
             else:
                 self.free.add((pid, start, state == "Z"))
         self.cgroups = [path for _, path in cgroup.below() if path.count("/") >= 1]
-        self.controllers = len({c for c, path in cgroup.below() if path.count("/") >= 1})
         self.mounts = mounts(host.pid), mounts("self")
         self.files = files()
-        self.descriptors = len(os.listdir(f"/proc/{host.pid}/fd"))
+        self.descriptors = descriptors(host.pid)
         self.threads = len(os.listdir(f"/proc/{host.pid}/task"))
         self.memory_kb = memory_kb(host.pid)
 
@@ -100,7 +120,7 @@ class Traces:
                 words.append(f"mounts of the {which}: {sorted(set(now) ^ set(then))}")
         if self.files != before.files:
             words.append(f"files: {sorted(self.files ^ before.files)[:10]}")
-        wanted = len(self.instances) * self.controllers
+        wanted = len(self.instances) * self.per_box[2]
         if len(self.cgroups) > wanted:
             words.append(f"{len(self.cgroups)} cgroups of boxes, {wanted} wanted: "
                          f"{sorted(set(self.cgroups))}")

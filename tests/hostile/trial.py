@@ -184,8 +184,8 @@ class Trial:
                 faults.append(f"{name}.{tool} was answered {late:.0f} ms after its deadline")
         self.left_over()
         self.next_good_call()
-        self.outcomes()
         self.seen_by_watcher()
+        self.outcomes()
         faults += self.stage.canaries.take_hits()
         self.logs()
         return faults
@@ -216,11 +216,11 @@ class Trial:
         """One event for each call that a plugin was given, and no other."""
         wanted, seen = {}, {}
         for name, _, answer, _ in self.calls:
-            if answer.status in RAN and (answer.json or {}).get("error_type") not in \
+            if name not in self.lost and answer.status in RAN and (answer.json or {}).get("error_type") not in \
                     ("InvalidArguments",):
                 wanted[name] = wanted.get(name, 0) + 1
         end = time.monotonic() + SETTLE
-        while seen != wanted and time.monotonic() < end:
+        while seen != wanted and time.monotonic() < end or not self.stage.events.queue.empty():
             try:
                 item = self.stage.events.queue.get(timeout=0.1)
             except queue.Empty:
@@ -228,13 +228,21 @@ class Trial:
             if item is None:
                 self.faults.append("the stream of events ended")
                 return
-            event = json.loads(item[1]) if isinstance(item[1], str) else item[1]
-            if item[0] == "call" and event["plugin"] not in self.lost and \
-                    event["plugin"] != "neighbour" and event["error_type"] != "Cancelled" and \
-                    event["error_type"] != "PluginUnavailable":
-                seen[event["plugin"]] = seen.get(event["plugin"], 0) + 1
-        if seen != {k: v for k, v in wanted.items() if k not in self.lost}:
+            name = self.ended_call(item)
+            if name:
+                seen[name] = seen.get(name, 0) + 1
+        if seen != wanted:
             self.faults.append(f"outcomes of calls: {seen}, wanted {wanted}")
+
+    def ended_call(self, item):
+        """The plugin whose call this event is the end of, where that counts here."""
+        kind, event = item[0], item[1]
+        if kind != "call":
+            return None
+        event = json.loads(event) if isinstance(event, str) else event
+        apart = event["plugin"] in self.lost or event["plugin"] == "neighbour"
+        return None if apart or event["error_type"] in ("Cancelled", "PluginUnavailable") \
+            else event["plugin"]
 
     def seen_by_watcher(self):
         """Of the whole row, and of a moment after it that is long enough for some answers."""

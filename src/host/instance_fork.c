@@ -109,7 +109,8 @@ static void give_up(struct instance *t, int r, const char *words)
         instance_free(c);
         /* A copy that is neither dead nor to be had is alone with its box. */
         if (r < 0 && r != -ESRCH)
-                instance_break_rule(t, PLUGIN_ERROR_INTERNAL, words);
+                instance_break_rule(
+                    t, r == -EBADMSG ? PLUGIN_ERROR_PROTOCOL : PLUGIN_ERROR_INTERNAL, words);
         else
                 t->owner->forked(t, NULL, words);
         if (t->state == INSTANCE_TEMPLATE && !t->fork.unborn)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/fd.h"
 #include "sandbox/cgroup_members.h"
@@ -263,6 +264,18 @@ static void test_daemons_of_one_that_died_by_itself_end_too(void **state)
         close_family(&f);
 }
 
+/* They share a uid, by which that limit counts: no instance may meet it before its cgroup's. */
+static void test_there_is_room_for_the_processes_of_all(void **state)
+{
+        struct family f = {0};
+
+        (void)state;
+        open_family(&f);
+        if (f.t.runner->machine.nproc)
+                assert_true(test_box_number(&f.t, "limit %d", RLIMIT_NPROC) >= 4 * 64);
+        close_family(&f);
+}
+
 static void test_it_ends_with_its_parent(void **state)
 {
         struct family f = {0};
@@ -439,6 +452,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_the_memory_limit_is_its_own),
             cmocka_unit_test(test_what_it_started_ends_with_it),
             cmocka_unit_test(test_daemons_of_one_that_died_by_itself_end_too),
+            cmocka_unit_test(test_there_is_room_for_the_processes_of_all),
             cmocka_unit_test(test_it_ends_with_its_parent),
             cmocka_unit_test(test_a_worker_with_other_processes_may_not_fork),
             cmocka_unit_test(test_none_of_several_is_taken_and_all_end),

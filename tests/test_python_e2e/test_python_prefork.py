@@ -421,6 +421,14 @@ class Loads(PreforkCase):
         self.failed("TimeoutError", "stage=template", limits={"load_timeout_seconds": TIMEOUT},
                     at_import="os.register_at_fork(before=lambda: time.sleep(1000))")
 
+    def test_a_template_that_names_another_process(self):
+        self.failed("ProtocolError", "the process that was forked is another", "stage=template",
+                    at_import="""
+FORK = os.fork
+os.fork = lambda: (lambda pid: pid and pid + 1)(FORK())
+os.pidfd_open = lambda pid: os.open("/dev/null", os.O_RDONLY)
+""")
+
     def test_a_library_cannot_be_forked(self):
         self.plugin("n", like="crashtest", prefork=True)
         health = self.serve().health("n")
@@ -463,6 +471,31 @@ os.register_at_fork(after_in_parent=start)
 """)
         for pid in self.sleepers():
             self.assertTrue(gone_within(pid, 5 * SLOW))
+
+    def test_a_template_that_says_it_has_forked_and_has_not(self):
+        self.refused("the process that was forked is gone", at_import="""
+os.fork = lambda: 4711
+os.pidfd_open = lambda pid: os.pipe()[0]
+""")
+
+    def test_words_about_the_end_of_others_end_nobody(self):
+        self.active(at_import="""
+import struct
+def lie():
+    sys.path.insert(0, os.path.dirname(os.path.dirname(sys.modules["forgesyte"].__file__)))
+    from forgesyte_worker import prefork
+    real = prefork.Template.wait
+    def wait(self, sock, tell):
+        for pid in [*self._children.values(), 1, 2, 4711] if self._children else []:
+            tell(prefork.End(pid, 1, 0, 0))
+        real(self, sock, tell)
+    prefork.Template.wait = wait
+lie()
+""")
+        self.meet(2)
+        self.assertEqual(self.host.run("p", "exit").status, 502)
+        self.host.wait_health("p", lambda h: len(h["instances"]) == 2)
+        self.meet(2, "again")
 
     def test_a_socket(self):
         self.refused("holds socket:[", at_import="import socket\nPAIR = socket.socketpair()")

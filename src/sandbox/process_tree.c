@@ -6,13 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/macro.h"
+
+/* Links below /proc/PID/fd that are read in one look, and files found by it: so that a plugin which
+ * opens what it can does not hold up whoever looks. */
+#define LINKS_MAX 4096
+#define FILES_MAX 256
 
 struct tree {
         pid_t pids[PROCESS_TREE_MAX];
         size_t n;
+        ino_t files[FILES_MAX]; /* files in memory that have been counted */
+        size_t n_files, n_links;
 };
 
 static size_t read_some(int dirfd, const char *path, char *buf, size_t size)
@@ -67,31 +76,80 @@ static uint64_t kib_behind(const char *text, const char *key)
 }
 
 /* Page tables count: touching a byte every 2 MiB costs nothing else. */
-uint64_t process_tree_parse_status(const char *text)
+static uint64_t private_in_status(const char *text)
 {
-        return (kib_behind(text, "RssAnon:") + kib_behind(text, "RssShmem:") +
-                kib_behind(text, "VmSwap:") + kib_behind(text, "VmPTE:")) *
+        return (kib_behind(text, "RssAnon:") + kib_behind(text, "VmSwap:") +
+                kib_behind(text, "VmPTE:")) *
                1024;
 }
 
-static uint64_t rss_of(pid_t pid)
+static uint64_t shared_in_status(const char *text)
 {
-        char path[64], text[4096];
-
-        snprintf(path, sizeof path, "/proc/%d/status", pid);
-        return read_some(AT_FDCWD, path, text, sizeof text) ? process_tree_parse_status(text) : 0;
+        return kib_behind(text, "RssShmem:") * 1024;
 }
 
+uint64_t process_tree_parse_status(const char *text)
+{
+        return private_in_status(text) + shared_in_status(text);
+}
+
+/* What a file holds that lives in memory and has no name; each once, however many have it open. */
+static uint64_t file_in_memory(struct tree *t, int dir, const char *fd)
+{
+        static const char prefix[] = "/memfd:";
+        char link[sizeof prefix];
+        struct stat st;
+
+        if (readlinkat(dir, fd, link, sizeof link) < (ssize_t)sizeof prefix - 1 ||
+            memcmp(link, prefix, sizeof prefix - 1) != 0 || fstatat(dir, fd, &st, 0) < 0)
+                return 0;
+        for (size_t i = 0; i < t->n_files; i++)
+                if (t->files[i] == st.st_ino)
+                        return 0;
+        if (t->n_files < FILES_MAX)
+                t->files[t->n_files++] = st.st_ino;
+        return (uint64_t)st.st_blocks * 512;
+}
+
+/* Written to and not mapped, they are in nobody's status. */
+static uint64_t files_in_memory(struct tree *t, pid_t pid)
+{
+        const struct dirent *d;
+        uint64_t sum = 0;
+        char path[64];
+        DIR *dir;
+
+        snprintf(path, sizeof path, "/proc/%d/fd", pid);
+        dir = opendir(path);
+        while (dir && t->n_links < LINKS_MAX && (d = readdir(dir))) {
+                if (d->d_name[0] == '.')
+                        continue;
+                t->n_links++;
+                sum += file_in_memory(t, dirfd(dir), d->d_name);
+        }
+        if (dir)
+                closedir(dir);
+        return sum;
+}
+
+/* A mapped file in memory is in both sums of what is shared: the larger one holds. */
 uint64_t process_tree_rss(pid_t pid)
 {
         struct tree t = {.pids = {pid}, .n = 1};
-        uint64_t sum = 0;
+        uint64_t own = 0, shared = 0, files = 0;
 
         for (size_t i = 0; i < t.n; i++) {
-                sum += rss_of(t.pids[i]);
+                char path[64], text[4096];
+
+                snprintf(path, sizeof path, "/proc/%d/status", t.pids[i]);
+                if (read_some(AT_FDCWD, path, text, sizeof text)) {
+                        own += private_in_status(text);
+                        shared += shared_in_status(text);
+                }
+                files += files_in_memory(&t, t.pids[i]);
                 add_descendants(&t, t.pids[i]);
         }
-        return sum;
+        return own + MAX_OF(shared, files);
 }
 
 pid_t process_tree_parent(pid_t pid)

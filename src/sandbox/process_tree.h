@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Anonymous and shared memory, swap and page tables of `pid` and everything below it, in bytes. */
+/* Anonymous and shared memory, files in memory (memfds) that are open, swap and page tables of
+ * `pid` and everything below it, in bytes. */
 uint64_t process_tree_rss(pid_t pid);
 /* Of which process it is a child now; 0: there is no such process. */
 pid_t process_tree_parent(pid_t pid);

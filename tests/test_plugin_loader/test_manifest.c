@@ -378,6 +378,33 @@ static void test_only_strings_in_base64_are_bytes(void **state)
 
         (void)state;
         expect_list(m->tools[0].bytes_args, "a g");
+        assert_false(m->tools[0].views);
+}
+
+static void test_bytes_may_be_wanted_as_a_view(void **state)
+{
+        static const struct {
+                const char *property;
+                bool views;
+        } cases[] = {
+            {"\"type\":\"string\",\"contentEncoding\":\"base64\",\"format\":\"memoryview\"", true},
+            {"\"type\":\"string\",\"contentEncoding\":\"base64\",\"format\":\"binary\"", false},
+            {"\"type\":\"string\",\"format\":\"memoryview\"", false},
+            {"\"type\":\"string\",\"contentEncoding\":\"base64\",\"format\":5", false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                char text[1024];
+
+                snprintf(text, sizeof text,
+                         WITH("\"tools\":[{\"name\":\"t\",\"input_schema\":{\"properties\":{"
+                              "\"a\":{%s}}}}]"),
+                         cases[i].property);
+                scoped(plugin_manifest_free) struct plugin_manifest *m = parse(text);
+
+                assert_int_equal(m->tools[0].views, cases[i].views);
+        }
 }
 
 /* --- the operator's limits --- */
@@ -649,6 +676,7 @@ int main(void)
             cmocka_unit_test(test_bytes_arguments_are_any_string_to_the_compiled_schema),
             cmocka_unit_test(test_tools_are_found_by_name),
             cmocka_unit_test(test_only_strings_in_base64_are_bytes),
+            cmocka_unit_test(test_bytes_may_be_wanted_as_a_view),
             cmocka_unit_test(test_limits_are_lowered_and_reported),
             cmocka_unit_test(test_limits_below_or_without_a_maximum_stay),
             cmocka_unit_test(test_meta_brings_the_tools_when_the_manifest_has_none),

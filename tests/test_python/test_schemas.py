@@ -113,6 +113,24 @@ class SignatureTest(unittest.TestCase):
                         lambda args: None):
             self.assertNotIn("additionalProperties", of(None, handler))
 
+    def test_what_is_wanted_as_a_view(self):
+        def handler(a: memoryview, b: bytes, c: "memoryview", d: typing.Optional[memoryview] = None,
+                    e: str = "", f: "typing.List[memoryview]" = ()):
+            pass
+
+        signature = inspect.signature(handler)
+        self.assertEqual(schemas.view_names(None, signature), ["a", "c", "d"])
+        self.assertEqual(schemas.bytes_names(of(None, handler)), ["a", "b", "c", "d"])
+        declared = {"a": "memoryview", "b": "memoryview?", "c": "bytes", "d": {"type": "memoryview"},
+                    "e": {"type": "string", "format": "memoryview"}, "f": 5}
+        self.assertEqual(schemas.view_names(declared, None), ["a", "b", "d", "e"])
+        self.assertEqual(schemas.bytes_names(of(declared)), ["a", "b", "c", "d", "e"])
+        full = {"type": "object", "properties": {"a": {"type": "string", "format": "memoryview"}}}
+        self.assertEqual(schemas.view_names(full, None), ["a"])
+        schema = of(full)
+        schemas.mark_views(schema, ["a", "nobody"])
+        self.assertEqual(schema["properties"], {"a": {**BYTES, "format": "memoryview"}})
+
     def test_names_of_bytes(self):
         self.assertEqual(of(None, lambda image_bytes: None)["properties"], {"image_bytes": BYTES})
 

@@ -105,7 +105,9 @@ def m10(t):
 
 
 @row("M11", "10 plugins at once take more than the machine has (here: 512 MB for all of it)",
-     "workers die, and are told to have; the host never does", None, own=True, host_memory=512 << 20,
+     "workers die, and are told to have; the host never does (it waits for room: /livez within 1 s)",
+     None, own=True, host_memory=512 << 20,
+     livez=dict.fromkeys(("full", "namespaces", "filtered"), 1000),
      beside={f"m11-{i}": native("memory", limits={"timeout_seconds": 20}) for i in range(10)},
      levels=dict.fromkeys(WATCHED, "PluginCrashed signal 9: the kernel gives no cause that the host sees"))
 def m11(t):

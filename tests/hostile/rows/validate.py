@@ -20,6 +20,7 @@ def v03(t):
     t.stage.write("v03-second", native("load", name="v03"))
     t.lost.add("v03-second")
     answer = t.host.post("/v1/plugins/reload-all")
+    t.stage.place_in_scratch()  # the neighbour has a new box, too
     t.equal(answer.status, 200)
     mine = {p["name"]: p for p in answer.json["plugins"]}
     t.equal(mine["v03"]["state"], "INITIALIZED", "the first")

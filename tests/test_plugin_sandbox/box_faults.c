@@ -27,7 +27,7 @@ static void *overflow(void *arg unused_param)
 
 static void fault_divide(void)
 {
-        volatile int zero = 0, none = 1 / zero;
+        volatile int zero = 0, some = 100, none = some / zero;
 
         (void)none;
 }

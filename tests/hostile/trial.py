@@ -103,6 +103,10 @@ class Trial:
         with events.mutex:
             return sum(1 for item in events.queue if item and item[0] == "progress")
 
+    def machine_ms(self):
+        """What the peer's slowest answer took of late: so much is the machine's."""
+        return self.look()["peer_worst_ms"]
+
     def row_is_clean_again(self):
         """The worker that was crowded has been replaced: from here on no box may have more."""
         self.crowded = False

@@ -74,7 +74,7 @@ def values_of(pid):
 def e01(t):
     acts, host = Acts(t), t.host.pid
     paths = ["/etc/shadow", "/etc/gshadow", t.stage.canaries.secret, *t.stage.canaries.others,
-             "/root/.bashrc", "/proc/kcore", "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda",
+             "/root/", "/proc/kcore", "/dev/mem", "/dev/kmsg", "/dev/sda", "/dev/vda",
              "/proc/sysrq-trigger", "/sys/kernel/debug/x"]
     paths += [f"/proc/{host}/{name}" for name in ("environ", "maps", "cmdline", "status", "stat", "fd/0",
                                                   "root/etc/passwd", "cwd/etc/passwd", "exe")]

@@ -11,7 +11,7 @@
 
 #define API_SEGMENTS_MAX  8
 #define API_STREAM_BUFFER MIB(1)   /* of events unread; then their reader is cut off */
-#define API_LOG_BUFFER    KIB(256) /* of log lines unread; then lines are left out, and counted */
+#define API_LOG_BUFFER    KIB(512) /* of log lines unread; then lines are left out, and counted */
 
 /* A path cut at its slashes. */
 struct api_path {
@@ -31,6 +31,7 @@ struct api_feed {
         struct api_requests readers;
         struct str pending;
         uint64_t lines, left_out; /* in `pending`; behind them, not even there */
+        size_t allowance;         /* of a log: how much of it may be delivered now */
         bool due;
 };
 

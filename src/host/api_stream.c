@@ -10,8 +10,10 @@
 #include "host/api_internal.h"
 
 #define HEARTBEAT_S  15
-#define FLUSH_NS     (10 * NSEC_PER_MSEC) /* between two deliveries of a feed */
-#define GATHER_MAX   KIB(64)              /* for one delivery; of a log, more is left out */
+#define FLUSH_NS     (20 * NSEC_PER_MSEC) /* between two deliveries */
+#define EVENTS_MAX   KIB(64)              /* for one delivery; then it is time for it */
+#define LOG_BURST    KIB(256)             /* of a log at once: as much as is kept of it */
+#define LOG_RATE     KIB(1536)            /* bytes per second behind that; more is left out */
 #define TAIL_DEFAULT 200
 #define TAIL_MAX     10000
 
@@ -69,6 +71,7 @@ static void flush_feed(struct api_feed *f)
                 return;
         TAILQ_FOREACH (r, &f->readers, link)
                 deliver(r, f);
+        f->allowance -= MIN_OF(f->allowance, f->pending.len);
         str_done(&f->pending);
         f->lines = f->left_out = 0;
         f->due = false;
@@ -77,12 +80,16 @@ static void flush_feed(struct api_feed *f)
 static void on_flush(void *ctx)
 {
         struct api *a = ctx;
+        int64_t now = clock_mono_ns(), since = MIN_OF(now - a->flushed_ns, NSEC_PER_SEC);
+        size_t more = (size_t)(since / NSEC_PER_MSEC) * LOG_RATE / 1000;
         struct api_feed *f;
 
-        a->flushed_ns = loop_now(a->o.loop);
+        a->flushed_ns = now;
         flush_feed(&a->events);
-        TAILQ_FOREACH (f, &a->logs, link)
+        TAILQ_FOREACH (f, &a->logs, link) {
                 flush_feed(f);
+                f->allowance = MIN_OF(f->allowance + more, LOG_BURST);
+        }
 }
 
 /* Soon: in the loop's next turn, and not again for a moment, however many lines come. */
@@ -147,7 +154,7 @@ static struct api_request *open_stream(struct api_feed *f, struct http_exchange 
 
 static void feed_init(struct api_feed *f, struct api *a, const char *plugin)
 {
-        *f = (struct api_feed){.api = a};
+        *f = (struct api_feed){.api = a, .allowance = LOG_BURST};
         snprintf(f->plugin, sizeof f->plugin, "%s", plugin);
         TAILQ_INIT(&f->readers);
 }
@@ -273,7 +280,7 @@ void api_on_event(struct api *a, const struct supervisor_event *e)
                 add_progress(text, e);
                 break;
         }
-        if (text->len >= GATHER_MAX) {
+        if (text->len >= EVENTS_MAX) {
                 a->events.due = true;
                 flush_feed(&a->events);
         } else {
@@ -295,12 +302,12 @@ static void on_line(void *ctx, unused_param const struct plugin_log *log,
 {
         struct api_feed *f = ctx;
 
-        if (f->pending.len >= GATHER_MAX || f->pending.bad) {
+        if (f->pending.len >= f->allowance || f->pending.bad) {
                 f->left_out++;
-                return;
+        } else {
+                add_line(&f->pending, line);
+                f->lines++;
         }
-        add_line(&f->pending, line);
-        f->lines++;
         flush_soon(f);
 }
 

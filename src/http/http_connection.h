@@ -4,6 +4,7 @@
  *   http_server.c      the loop: readiness, the ready list, deadlines
  *   http_accept.c      who gets in: caps, the reserve, running out of descriptors
  *   http_connection.c  one client: bytes in, bytes out, from one request to the next
+ *   http_patience.c    the same while nothing happens: deadlines, clients that have left
  *   http_exchange.c    one request: its head, its body, what the owner reads of it
  *   http_reply.c       answers, refusals, streams
  *   http_linger.c      closing so that the last answer is not lost
@@ -179,8 +180,6 @@ struct http_conn *http_conn_new(struct http_server *s, int socket, const struct 
  * loop's own lists. */
 void http_conn_free(struct http_conn *c);
 void http_conn_on_event(struct http_conn *c, uint32_t events);
-/* Looks at deadlines and at clients that may have left. */
-void http_conn_on_time(struct http_conn *c);
 /* As far as it goes now: reads, parses, asks the owner, writes. */
 void http_conn_pump(struct http_conn *c);
 /* Has the loop pump it at the end of this turn. */
@@ -192,6 +191,12 @@ void http_conn_enter(struct http_conn *c, enum http_phase phase, int64_t deadlin
 /* Writes what is there. False: something is left, or the connection died. */
 bool http_conn_flush(struct http_conn *c);
 bool http_conn_has_output(const struct http_conn *c);
+
+/* ---- http_patience.c ---- */
+/* Something was heard of the client, or it is time to look: gives it up if it has left. */
+void http_conn_check_client(struct http_conn *c);
+/* That, and deadlines. */
+void http_conn_on_time(struct http_conn *c);
 
 /* ---- http_exchange.c ---- */
 /* The head is complete: makes the exchange and asks the owner; refuses what is wrong with it. */

@@ -85,7 +85,7 @@ static unsigned judge(struct http_conn *c, const char **ret_words)
                 return 413;
         *ret_words = TOO_MUCH;
         if (c->head.has_body && c->head.length != HTTP_LENGTH_UNKNOWN &&
-            c->head.length > HTTP_HELD_FREE && c->head.length > s->held_max - s->held)
+            c->head.length > HTTP_HELD_FREE && s->held + c->head.length > s->held_max)
                 return 503;
         return 0;
 }

@@ -68,7 +68,7 @@ static void add_descendants(struct tree *t, pid_t pid)
                 closedir(dir);
 }
 
-static uint64_t kib_behind(const char *text, const char *key)
+static uint64_t number_behind(const char *text, const char *key)
 {
         const char *p = strstr(text, key);
 
@@ -78,14 +78,14 @@ static uint64_t kib_behind(const char *text, const char *key)
 /* Page tables count: touching a byte every 2 MiB costs nothing else. */
 static uint64_t private_in_status(const char *text)
 {
-        return (kib_behind(text, "RssAnon:") + kib_behind(text, "VmSwap:") +
-                kib_behind(text, "VmPTE:")) *
+        return (number_behind(text, "RssAnon:") + number_behind(text, "VmSwap:") +
+                number_behind(text, "VmPTE:")) *
                1024;
 }
 
 static uint64_t shared_in_status(const char *text)
 {
-        return kib_behind(text, "RssShmem:") * 1024;
+        return number_behind(text, "RssShmem:") * 1024;
 }
 
 uint64_t process_tree_parse_status(const char *text)
@@ -133,10 +133,10 @@ static uint64_t files_in_memory(struct tree *t, pid_t pid)
 }
 
 /* A mapped file in memory is in both sums of what is shared: the larger one holds. */
-uint64_t process_tree_rss(pid_t pid)
+void process_tree_sum_up(pid_t pid, struct process_tree_sum *ret)
 {
         struct tree t = {.pids = {pid}, .n = 1};
-        uint64_t own = 0, shared = 0, files = 0;
+        uint64_t own = 0, shared = 0, files = 0, threads = 0;
 
         for (size_t i = 0; i < t.n; i++) {
                 char path[64], text[4096];
@@ -145,11 +145,12 @@ uint64_t process_tree_rss(pid_t pid)
                 if (read_some(AT_FDCWD, path, text, sizeof text)) {
                         own += private_in_status(text);
                         shared += shared_in_status(text);
+                        threads += number_behind(text, "Threads:");
                 }
                 files += files_in_memory(&t, t.pids[i]);
                 add_descendants(&t, t.pids[i]);
         }
-        return own + MAX_OF(shared, files);
+        *ret = (struct process_tree_sum){own + MAX_OF(shared, files), (unsigned)threads};
 }
 
 pid_t process_tree_parent(pid_t pid)

@@ -1,4 +1,4 @@
-/* process_tree.h -- how much memory a process and its descendants hold, where no cgroup counts it.
+/* process_tree.h -- what a process and its descendants hold, where no cgroup counts it.
  * Knows: /proc.            May not know: boxes.
  * Threads: any.            Owns: nothing. */
 #ifndef FORGESYTE_SANDBOX_PROCESS_TREE_H
@@ -8,9 +8,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Anonymous and shared memory, files in memory (memfds) that are open, swap and page tables of
- * `pid` and everything below it, in bytes. */
-uint64_t process_tree_rss(pid_t pid);
+/* bytes: anonymous and shared memory, files in memory (memfds) that are open, swap and page tables.
+ */
+struct process_tree_sum {
+        uint64_t bytes;
+        unsigned threads;
+};
+
+/* Of `pid` and everything below it. */
+void process_tree_sum_up(pid_t pid, struct process_tree_sum *ret);
 /* Of which process it is a child now; 0: there is no such process. */
 pid_t process_tree_parent(pid_t pid);
 

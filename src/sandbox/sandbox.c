@@ -147,10 +147,15 @@ int sandbox_check_memory(struct sandbox *s)
         if (memory_by_cgroup(s)) {
                 hit = cgroup_box_hit(&s->cgroup, s->runner->cgroups.version2);
         } else {
-                uint64_t rss = process_tree_rss(s->pid);
+                struct process_tree_sum sum;
 
-                s->peak_bytes = MAX_OF(s->peak_bytes, rss);
-                hit = rss > s->memory_bytes;
+                process_tree_sum_up(s->pid, &sum);
+                s->peak_bytes = MAX_OF(s->peak_bytes, sum.bytes);
+                hit = sum.bytes > s->memory_bytes;
+                if (!hit && !s->isolation.pids && sum.threads > s->pids_max) {
+                        s->crowded = true;
+                        sandbox_kill(s);
+                }
         }
         if (hit) {
                 s->watch_fired = true;
@@ -169,7 +174,10 @@ void sandbox_usage(const struct sandbox *s, struct sandbox_usage *ret)
                 u.rss_bytes = cgroup_box_rss(&s->cgroup, s->runner->cgroups.version2);
                 u.peak_rss_bytes = cgroup_box_peak(&s->cgroup, s->runner->cgroups.version2);
         } else {
-                u.rss_bytes = process_tree_rss(s->pid);
+                struct process_tree_sum sum;
+
+                process_tree_sum_up(s->pid, &sum);
+                u.rss_bytes = sum.bytes;
         }
         u.peak_rss_bytes = MAX_OF(u.peak_rss_bytes, u.rss_bytes);
         *ret = u;
@@ -268,7 +276,9 @@ static void learn_status(struct sandbox *s, const siginfo_t *si, const struct ru
 
 static void compose(struct sandbox *s, const siginfo_t *si, const struct rusage *ru)
 {
-        struct obituary_facts f = {.host_killed = s->host_killed, .watch_fired = s->watch_fired};
+        struct obituary_facts f = {.host_killed = s->host_killed,
+                                   .watch_fired = s->watch_fired,
+                                   .pids_events = s->crowded};
         struct crash_record crash;
         char silent[64];
 

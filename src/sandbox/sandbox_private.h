@@ -48,6 +48,7 @@ struct sandbox {
         uint64_t memory_bytes, peak_bytes;
         bool ready; /* the box stands */
         bool host_killed, watch_fired, dead;
+        bool crowded;          /* the watch found more threads than may be */
         char setup_error[256]; /* empty: none */
         struct obituary obituary;
         /* Forked by another box's worker (sandbox_adopt.h): */

@@ -57,7 +57,8 @@ int sandbox_signal(struct sandbox *s, int signo) must_check;
 /* Kills the whole tree: at once, completely, from any state; again does nothing. */
 void sandbox_kill(struct sandbox *s);
 /* 1 when the memory limit was hit and the tree was killed for it, else 0. Called on sandbox_oom_fd
- * and, where the watch is all there is, every SANDBOX_WATCH_MS. */
+ * and, where the watch is all there is, every SANDBOX_WATCH_MS: then it also kills a box with more
+ * threads than it may have (its obituary says pids_limit). */
 int sandbox_check_memory(struct sandbox *s);
 #define SANDBOX_WATCH_MS 50
 bool sandbox_wants_watch(const struct sandbox *s);

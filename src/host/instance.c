@@ -283,7 +283,8 @@ void instance_finish_death(struct instance *i)
                 scoped(str) struct str tail = {0};
                 struct verdict_circumstances c = instance_circumstances(i, &tail);
 
-                if (i->state == INSTANCE_LEAVING && o.cause == OBITUARY_EXITED)
+                i->left_well = i->state == INSTANCE_LEAVING && o.cause == OBITUARY_EXITED;
+                if (i->left_well)
                         tool_outcome_fail(&out, PLUGIN_ERROR_CANCELLED, "ended");
                 else
                         verdict_of_death(&o, &c, &out);
@@ -356,6 +357,7 @@ void instance_leave(struct instance *i)
         if (i->state != INSTANCE_IDLE && i->state != INSTANCE_TEMPLATE)
                 return;
         i->state = INSTANCE_LEAVING;
+        i->leaving = true;
         loop_timer_unset(i->loop, &i->grace);
         if (instance_request(i, WIRE_SHUTDOWN, NULL) < 0) {
                 tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "could not be asked to end");

@@ -20,6 +20,7 @@
 
 #define INSTANCE_CANCEL_GRACE_S   2
 #define INSTANCE_SHUTDOWN_GRACE_S 5
+#define INSTANCE_PROGRESS_PER_S   20
 #define INSTANCE_VERDICT_GRACE_S  1  /* end of file to death; an idle worker's half frame */
 #define INSTANCE_STACK_MS         50 /* from a Python plugin's deadline to its kill, at most */
 
@@ -66,6 +67,12 @@ struct instance_outbox {
         uint8_t head[WIRE_HEADER_SIZE], cancel[WIRE_HEADER_SIZE];
 };
 
+/* A bucket of so many frames, that fills again at INSTANCE_PROGRESS_PER_S. */
+struct instance_rate {
+        double left;
+        int64_t at_ns;
+};
+
 struct instance {
         TAILQ_ENTRY(instance) link; /* the owner's list */
         const struct instance_owner *owner;
@@ -102,8 +109,11 @@ struct instance {
         bool write_watched;
         enum wire_type request; /* the last one sent */
         struct instance_fork fork;
-        bool broken; /* broke() was called: there is a verdict */
-        bool dead;   /* its pidfd has spoken */
+        bool leaving;                 /* SHUTDOWN was sent, whatever came of it */
+        bool left_well;               /* and it ended by itself */
+        struct instance_rate telling; /* PROGRESS frames that are passed on */
+        bool broken;                  /* broke() was called: there is a verdict */
+        bool dead;                    /* its pidfd has spoken */
 };
 
 struct instance_options {

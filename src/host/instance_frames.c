@@ -50,11 +50,33 @@ static void on_error_frame(struct instance *i, const struct wire_frame *f)
         i->owner->error(i, call, &o);
 }
 
+/* Its JSON is for later; but who cannot even count the pieces has broken a rule. */
+static bool is_well_formed(struct instance *i, const struct wire_frame *f)
+{
+        struct wire_result m;
+        struct err e;
+        int r = wire_decode_result(f->payload, f->header.len, &m, &e);
+
+        if (r == 0) {
+                wire_result_done(&m);
+                return true;
+        }
+        if (r == -ENOMEM)
+                instance_break_rule(i, PLUGIN_ERROR_INTERNAL,
+                                    "the host has no memory for the answer");
+        else
+                instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        return false;
+}
+
 static void on_result_frame(struct instance *i, struct wire_frame *f)
 {
-        struct tool_call *call = take_ptr(i->call);
         bool cancelled = i->state == INSTANCE_CANCELLING;
+        struct tool_call *call;
 
+        if (!is_well_formed(i, f))
+                return;
+        call = take_ptr(i->call);
         end_call(i);
         if (cancelled) {
                 scoped(tool_outcome) struct tool_outcome o = {0};
@@ -66,6 +88,20 @@ static void on_result_frame(struct instance *i, struct wire_frame *f)
         i->owner->result(i, call, take_ptr(f->payload), f->header.len);
 }
 
+/* The worker's own side keeps to this; one that doesn't is not worth everybody's time. */
+static bool may_tell(struct instance_rate *rate, int64_t now)
+{
+        double filled =
+            rate->left + (double)(now - rate->at_ns) / NSEC_PER_SEC * INSTANCE_PROGRESS_PER_S;
+
+        rate->left = MIN_OF(filled, (double)INSTANCE_PROGRESS_PER_S);
+        rate->at_ns = now;
+        if (rate->left < 1)
+                return false;
+        rate->left--;
+        return true;
+}
+
 static void on_progress_frame(struct instance *i, const struct wire_frame *f)
 {
         struct wire_progress m;
@@ -73,7 +109,7 @@ static void on_progress_frame(struct instance *i, const struct wire_frame *f)
 
         if (wire_decode_progress(f->payload, f->header.len, &m, &e) < 0)
                 instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
-        else if (i->call)
+        else if (i->call && may_tell(&i->telling, clock_mono_ns()))
                 i->owner->progress(i, i->call, m.done, m.total);
 }
 

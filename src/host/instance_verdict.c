@@ -106,6 +106,7 @@ void verdict_of_memory(const struct verdict_circumstances *c, struct tool_outcom
         else
                 tool_outcome_fail(o, PLUGIN_ERROR_MEMORY_LIMIT, "%s (stage=%s)", words, c->stage);
         keep_tail(c, o);
+        o->signal = SIGKILL;
 }
 
 /* A clean exit is no crash, but no answer either. */
@@ -157,7 +158,6 @@ void verdict_of_death(const struct obituary *d, const struct verdict_circumstanc
                 return;
         case OBITUARY_MEMORY:
                 verdict_of_memory(c, o);
-                o->signal = SIGKILL;
                 return;
         case OBITUARY_SYSCALL:
                 snprintf(words, sizeof words,

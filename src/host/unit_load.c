@@ -297,7 +297,11 @@ static void on_broke(struct instance *i, struct tool_call *call, struct tool_out
                 give_up(u, o);
         else if (current && u->usable && !i->probe && lost > 0)
                 replace_or_fail(u, o, lost);
-        if (o->error == PLUGIN_ERROR_CANCELLED && o->words && !i->probe)
+        if (i->leaving && !i->left_well && !i->probe)
+                log_write(u->s->o.log, LOG_LEVEL_WARNING,
+                          "plugin %s: a worker did not end well: %s", u->name,
+                          o->words ? o->words : plugin_error_name(o->error));
+        else if (o->error == PLUGIN_ERROR_CANCELLED && o->words && !i->probe)
                 log_write(u->s->o.log, LOG_LEVEL_DEBUG, "plugin %s: worker ended: %s", u->name,
                           o->words);
         unit_refresh(u, clock_mono_ns());

@@ -209,6 +209,12 @@ static void do_progress(const char *arg)
         answer(WIRE_PROGRESS, &s);
 }
 
+static void do_flood(const char *arg)
+{
+        for (int n = atoi(arg); n > 0; n--)
+                do_progress("0.5");
+}
+
 /* Reads a request, and logs how many descriptors came with it. */
 static void do_given(unused_param const char *arg)
 {
@@ -313,18 +319,15 @@ static const struct step {
         const char *name;
         void (*fn)(const char *arg);
 } steps[] = {
-    {"hello", do_hello},       {"load", do_load},
-    {"ready", do_ready},       {"boot", do_boot},
-    {"read", do_read},         {"peek", do_peek},
-    {"result", do_result},     {"error", do_error},
-    {"log", do_log},           {"progress", do_progress},
-    {"half", do_half},         {"rest", do_rest},
-    {"sequence", do_sequence}, {"generation", do_generation},
-    {"stranger", do_stranger}, {"garbage", do_garbage},
-    {"nonsense", do_nonsense}, {"close", do_close},
-    {"say", do_say},           {"exit", do_exit},
-    {"raise", do_raise},       {"sleep", do_sleep},
-    {"hang", do_hang},         {"given", do_given},
+    {"hello", do_hello},       {"load", do_load},         {"ready", do_ready},
+    {"boot", do_boot},         {"read", do_read},         {"peek", do_peek},
+    {"result", do_result},     {"error", do_error},       {"log", do_log},
+    {"progress", do_progress}, {"flood", do_flood},       {"half", do_half},
+    {"rest", do_rest},         {"sequence", do_sequence}, {"generation", do_generation},
+    {"stranger", do_stranger}, {"garbage", do_garbage},   {"nonsense", do_nonsense},
+    {"close", do_close},       {"say", do_say},           {"exit", do_exit},
+    {"raise", do_raise},       {"sleep", do_sleep},       {"hang", do_hang},
+    {"given", do_given},
 };
 
 static void follow(char *line)

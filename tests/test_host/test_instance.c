@@ -636,7 +636,7 @@ static void test_half_a_frame_from_before_a_call_does_not_end_the_call(void **st
         instance_stage_done(&s);
 }
 
-static void test_an_answer_that_lies_is_handed_over_for_the_host_to_judge(void **state)
+static void test_who_answers_in_another_format_is_killed(void **state)
 {
         struct instance_stage s;
 
@@ -644,7 +644,25 @@ static void test_an_answer_that_lies_is_handed_over_for_the_host_to_judge(void *
         instance_stage_open(&s, "boot;read;nonsense");
         instance_stage_boot(&s);
         instance_stage_call(&s, "{}", 10);
-        instance_stage_await(&s, "result t 4; ");
+        instance_stage_await_end(&s, "broke t ProtocolError; gone; ");
+        expect_words(&s, "RESULT: ");
+        instance_stage_done(&s);
+}
+
+static void test_a_flood_of_progress_is_not_passed_on(void **state)
+{
+        struct instance_stage s;
+        unsigned n = 0;
+
+        (void)state;
+        instance_stage_open(&s, "boot;read;flood 20000;result {}");
+        instance_stage_boot(&s);
+        instance_stage_call(&s, "{}", 60);
+        instance_stage_await(&s, "result t 8; ");
+        for (const char *p = s.trace.data; (p = strstr(p, "progress")); p++)
+                n++;
+        /* The bucket, and what has come in while it lasted: 1000 are 50 s. */
+        assert_in_range(n, INSTANCE_PROGRESS_PER_S, 1000);
         instance_stage_done(&s);
 }
 
@@ -735,7 +753,8 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_half_a_frame_while_idle_has_a_second),
             cmocka_unit_test(test_half_a_frame_that_is_finished_in_time_is_fine),
             cmocka_unit_test(test_half_a_frame_from_before_a_call_does_not_end_the_call),
-            cmocka_unit_test(test_an_answer_that_lies_is_handed_over_for_the_host_to_judge),
+            cmocka_unit_test(test_who_answers_in_another_format_is_killed),
+            cmocka_unit_test(test_a_flood_of_progress_is_not_passed_on),
             cmocka_unit_test(test_who_does_not_end_when_asked_is_killed),
             cmocka_unit_test(test_the_owner_may_break_it_once_with_its_own_words),
             cmocka_unit_test(test_it_may_be_freed_at_any_moment),

@@ -128,12 +128,15 @@ static void add_signals(struct build *b)
 
 /* The host's tree with nobody to guard it: what the host's user may read can be read, and that is
  * all. */
-static void add_read_only_files(struct build *b)
+static void add_files(struct build *b)
 {
         const uint32_t changes = O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE;
 
-        if (b->v->own_tree || b->v->landlock)
+        if (b->v->own_tree || b->v->landlock) {
+                allow_int(b, "mknod", 1, S_IFMT, S_IFIFO);
+                allow_int(b, "mknodat", 2, S_IFMT, S_IFIFO);
                 return;
+        }
         allow_int(b, "open", 1, changes & ~(uint32_t)O_DIRECTORY, O_RDONLY);
         allow_int(b, "openat", 2, changes & ~(uint32_t)O_DIRECTORY, O_RDONLY);
         add(b, SCMP_ACT_ERRNO(ENOSYS), "openat2", 0, NULL); /* its flags lie in memory */
@@ -172,8 +175,6 @@ static void add_self(struct build *b)
                                             LOW32(1, UINT32_MAX, SIGKILL)});
         allow_int(b, "prlimit64", 0, UINT32_MAX, 0);            /* itself */
         allow_int(b, "personality", 0, UINT32_MAX, UINT32_MAX); /* only asks */
-        allow_int(b, "mknod", 1, S_IFMT, S_IFIFO);
-        allow_int(b, "mknodat", 2, S_IFMT, S_IFIFO);
 }
 
 /* Nothing that types into a terminal (TIOCSTI, TIOCLINUX) or drives a device that is not its. */
@@ -250,7 +251,7 @@ int seccomp_program_compile(const struct seccomp_variant *v, void **ret, size_t 
         add_table(&b);
         add_clone(&b);
         add_signals(&b);
-        add_read_only_files(&b);
+        add_files(&b);
         add_self(&b);
         add_ioctl(&b);
         add_sockets(&b);

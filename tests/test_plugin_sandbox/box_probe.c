@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -329,6 +330,11 @@ static void do_remove(const char *arg)
         answer("%d", unlink(arg) < 0 ? errno : 0);
 }
 
+static void do_fifo(const char *arg)
+{
+        answer("%d", mkfifo(arg, 0600) < 0 ? errno : 0);
+}
+
 static void do_link(const char *arg)
 {
         char to[256] = "";
@@ -518,6 +524,7 @@ static const struct {
     {"terminal", do_terminal},
     {"truncate", do_truncate},
     {"remove", do_remove},
+    {"fifo", do_fifo},
     {"link", do_link},
     {"raise_limit", do_raise_limit},
     {"run", do_run},

@@ -364,6 +364,7 @@ static void test_without_landlock_the_hosts_files_are_read_only(void **state)
         assert_int_equal(test_box_number(&t, "truncate %s", secret), EPERM);
         assert_int_equal(test_box_number(&t, "remove %s", secret), EPERM);
         assert_int_equal(test_box_number(&t, "write /tmp/forgesyte-new"), EPERM);
+        assert_int_equal(test_box_number(&t, "fifo /tmp/forgesyte-new"), EPERM);
         snprintf(path, sizeof path, "%s/file", t.dir);
         assert_int_equal(test_box_number(&t, "open %s", path), 0);
         test_box_done(&t);

@@ -8,6 +8,7 @@
  * has run out of them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "http/http_connection.h"
 
 #define ACCEPTS_MAX 64 /* per turn */
+#define TRIES_MAX   16
 #define PAUSE_NS    (250 * NSEC_PER_MSEC)
 #define GRACE_NS    (20 * NSEC_PER_MSEC) /* after which silence counts */
 #define LEASE_NS    (2 * NSEC_PER_SEC)   /* of a connection of the reserve, for its request */
@@ -88,7 +90,7 @@ static bool is_between_requests(const struct http_conn *c)
         return c->phase == HTTP_PHASE_IDLE && c->server->now_ns - c->since_ns < CRAWL_NS;
 }
 
-static bool close_one_that_asks_nothing(struct http_server *s)
+static struct http_conn *worst_that_asks_nothing(struct http_server *s)
 {
         struct http_conn *c, *worst = NULL;
 
@@ -100,14 +102,12 @@ static bool close_one_that_asks_nothing(struct http_server *s)
                      c->since_ns <= worst->since_ns))
                         worst = c;
         }
-        if (worst)
-                http_conn_free(worst);
-        return worst != NULL;
+        return worst;
 }
 
 /* Whose lease has run for longest, unless the owner is at its answer. There are few, so each has a
  * moment in which a request that was sent at once arrives. */
-static bool close_one_of_the_reserve(struct http_server *s)
+static struct http_conn *oldest_of_the_reserve(struct http_server *s)
 {
         struct http_conn *c, *oldest = NULL;
 
@@ -119,9 +119,33 @@ static bool close_one_of_the_reserve(struct http_server *s)
                     (!oldest || c->since_ns <= oldest->since_ns))
                         oldest = c;
         }
-        if (oldest)
-                http_conn_free(oldest);
-        return oldest != NULL;
+        return oldest;
+}
+
+/* Closes one that `pick` finds. What it asks may have come and not been read yet: then it stays. */
+static bool close_one(struct http_server *s, struct http_conn *(*pick)(struct http_server *))
+{
+        struct http_conn *c;
+
+        for (int i = 0; i < TRIES_MAX && (c = pick(s)); i++) {
+                c->readable = true;
+                http_conn_pump(c);
+                if (!c->dead && c->phase != HTTP_PHASE_IDLE && !is_crawling(c))
+                        continue;
+                http_conn_free(c);
+                return true;
+        }
+        return false;
+}
+
+static bool close_one_that_asks_nothing(struct http_server *s)
+{
+        return close_one(s, worst_that_asks_nothing);
+}
+
+static bool close_one_of_the_reserve(struct http_server *s)
+{
+        return close_one(s, oldest_of_the_reserve);
 }
 
 bool http_accept_is_reserved_for(const struct http_server *s, const char *path)
@@ -208,6 +232,14 @@ static void let_in(struct http_server *s, int fd, const struct sockaddr *from, b
                 http_conn_pump(c);
 }
 
+/* accept() is out of descriptors before it looks for a client. */
+static bool somebody_waits(const struct http_server *s)
+{
+        struct pollfd p = {.fd = s->listen_fd, .events = POLLIN};
+
+        return poll(&p, 1, 0) > 0;
+}
+
 /* Takes the next client of the backlog. True: there may be more. */
 static bool accept_one(struct http_server *s, enum room room)
 {
@@ -225,6 +257,8 @@ static bool accept_one(struct http_server *s, enum room room)
         if (errno == EAGAIN)
                 return false;
         if (room == NO_ROOM && (errno == EMFILE || errno == ENFILE)) {
+                if (!somebody_waits(s))
+                        return false;
                 room = make_room(s);
                 if (room != NO_ROOM)
                         return accept_one(s, room);

@@ -44,6 +44,8 @@ void http_exchange_free(struct http_exchange *x)
 {
         if (x->called)
                 x->conn->server->exchanges--;
+        if (x->body && x->held > HTTP_HELD_FREE) /* a large one that came to nothing */
+                x->conn->server->n_gone = HTTP_MANY;
         http_server_release(x->conn->server, x);
         http_target_done(&x->target);
         free(x->body);

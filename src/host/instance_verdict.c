@@ -145,6 +145,18 @@ static void verdict_of_exit(const struct obituary *d, const struct verdict_circu
         fail_with_tail(o, PLUGIN_ERROR_CRASHED, words, c);
 }
 
+/* The watch has counted its threads, and killed it for them. */
+static void verdict_of_crowd(const struct obituary *d, const struct verdict_circumstances *c,
+                             struct tool_outcome *o)
+{
+        char words[OBITUARY_SENTENCE_SIZE];
+
+        snprintf(words, sizeof words,
+                 "Plugin was killed for having more threads than it may (stage=%s).", c->stage);
+        fail_with_tail(o, PLUGIN_ERROR_RESOURCE_LIMIT, words, c);
+        o->signal = d->signal;
+}
+
 void verdict_of_death(const struct obituary *d, const struct verdict_circumstances *c,
                       struct tool_outcome *o)
 {
@@ -170,8 +182,12 @@ void verdict_of_death(const struct obituary *d, const struct verdict_circumstanc
         case OBITUARY_EXITED:
                 verdict_of_exit(d, c, o);
                 return;
-        case OBITUARY_SIGNAL:
         case OBITUARY_KILLED:
+        case OBITUARY_SIGNAL:
+                if (d->cause == OBITUARY_KILLED && d->pids_limit) {
+                        verdict_of_crowd(d, c, o);
+                        return;
+                }
                 snprintf(words, sizeof words, "Plugin crashed: %s (stage=%s).", sentence, c->stage);
                 fail_with_tail(o, PLUGIN_ERROR_CRASHED, words, c);
                 o->signal = d->signal;

@@ -18,6 +18,8 @@
 #include "support/test.h"
 
 #define CONFIG_NAME "test_cli_memory.json"
+/* Put together here: clang takes a gluing inside an array's braces for a forgotten comma. */
+#define IMAGE_ARGUMENT "image=@" CONFIG_NAME
 
 static const char config[] =
     "{\"listen\": \"127.0.0.1:9000\", \"plugin_dirs\": [\"a\", \"/b\"], \"allowed_hosts\": [\"x\"],"
@@ -95,7 +97,7 @@ static void test_a_bad_config_is_refused_all_the_same(void **state)
 
 static void make_body(void *ctx)
 {
-        static const char *const words[] = {"psm=6", "image=@" CONFIG_NAME, "note=@@x"};
+        static const char *const words[] = {"psm=6", IMAGE_ARGUMENT, "note=@@x"};
         char type[REQUEST_ARGS_TYPE_SIZE];
         scoped(request_args) struct request_args a = {0};
         scoped(str) struct str body = {0};

@@ -3,7 +3,8 @@
 Knows: annotations of plain types.   May not know: plugins, hosts.   Threads: any.
 
 Fields are the annotations of the class and its parents. Values are checked when an instance is
-made; unknown ones are ignored. A subclass may add fields.
+made; unknown ones are ignored. A subclass may add fields. An annotation may name what is made later,
+the class itself for one: it is looked up again when a value comes, and takes any while it is unknown.
 """
 import collections.abc
 import datetime
@@ -40,9 +41,7 @@ class BaseModel:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._fields, cls._types = dict(cls._fields), dict(cls._types)
-        # From 3.14 on a class makes them when asked; before 3.10 it would give its parent's.
-        own = vars(cls) if sys.version_info < (3, 14) else {"__annotations__": cls.__annotations__}
-        for name in own.get("__annotations__", {}):
+        for name, annotation in _own_annotations(cls).items():
             if name.startswith("_"):
                 continue
             given = vars(cls).get(name, _MISSING)
@@ -50,8 +49,7 @@ class BaseModel:
             cls._fields[name] = field
             if field is given:
                 delattr(cls, name)
-        cls._types.update({k: v for k, v in typing.get_type_hints(cls).items()
-                           if k in cls._fields})
+            cls._types[name] = _read(_Unread(annotation, cls))
 
     def __init__(self, **values: Any) -> None:
         wrong: List[str] = []
@@ -70,7 +68,7 @@ class BaseModel:
             if field.default is _MISSING:
                 raise ValueError("this field is required")
             return field.default
-        value = _checked(values[name], self._types[name])
+        value = _checked(values[name], self._type(name))
         if field.ge is not None and value is not None and value < field.ge:
             raise ValueError(f"{value} is less than {field.ge}")
         if field.le is not None and value is not None and value > field.le:
@@ -78,6 +76,12 @@ class BaseModel:
         if field.min_length is not None and len(value) < field.min_length:
             raise ValueError(f"it has fewer than {field.min_length} characters")
         return value
+
+    @classmethod
+    def _type(cls, name: str) -> Any:
+        """The field's type; Any as long as nobody knows a name in it."""
+        cls._types[name] = known = _read(cls._types[name])
+        return Any if isinstance(known, _Unread) else known
 
     def model_dump(self, **_: Any) -> Dict[str, Any]:
         return {name: _dumped(getattr(self, name)) for name in self._fields}
@@ -96,6 +100,35 @@ class BaseModel:
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({fields})"
+
+
+def _own_annotations(cls: type) -> Dict[str, Any]:
+    if sys.version_info >= (3, 14):  # a class makes them when asked, if it knows the names by then
+        import annotationlib
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return vars(cls).get("__annotations__", {})  # before 3.10 asking the class gives its parent's
+
+
+class _Unread:
+    """An annotation with a name that nobody knows yet, and the class that it stands in."""
+
+    def __init__(self, annotation: Any, owner: type) -> None:
+        self.annotation, self.owner = annotation, owner
+
+
+def _read(known: Any) -> Any:
+    """The type that an annotation means, or the _Unread as it was. What is read stays as it is."""
+    if not isinstance(known, _Unread):
+        return known
+    owner = known.owner
+    module = sys.modules.get(owner.__module__)
+    names = {**vars(owner), **(vars(module) if module else {}), owner.__name__: owner}
+    holder = type(owner.__name__, (), {"__annotations__": {"field": known.annotation},
+                                       "__module__": owner.__module__})
+    try:
+        return typing.get_type_hints(holder, names, names)["field"]
+    except (NameError, AttributeError):
+        return known
 
 
 def _dumped(value: Any) -> Any:

@@ -184,11 +184,63 @@ for cls, values in ((AnalysisResult, {}), (AnalysisResult, {"text": "a"}),
         raise SystemExit(f"{made!r} was accepted")
 """
 
+FORWARD = """
+import sys
+import typing
+from typing import Dict, List, Optional
+HEAD
+from app.models import BaseModel
+
+
+class Node(BaseModel):
+    name: str
+    children: List["Node"] = []
+    later: Optional["Later"] = None
+
+
+class Special(Node):
+    twin: Optional["Special"] = None
+
+
+if hasattr(Node, "update_forward_refs"):  # pydantic wants to be told
+    class Later(BaseModel):
+        x: List[float]
+    for model in (Node, Special):
+        model.model_rebuild() if hasattr(model, "model_rebuild") else model.update_forward_refs()
+leaf = Node(name="b")
+tree = Node(name="a", children=[leaf])
+assert (tree.children, tree.later) == ([leaf], None), tree
+dump = lambda model: model.model_dump() if hasattr(model, "model_dump") else model.dict()
+assert dump(tree)["children"] == [{"name": "b", "children": [], "later": None}], dump(tree)
+assert Special(name="s", twin=Special(name="t")).twin.name == "t"
+for cls in (Node, Special):
+    for values in ({"name": "a", "children": "x"}, {"name": 3.5j}, {"children": []}):
+        try:
+            made = cls(**values)
+        except ValueError:
+            continue
+        raise SystemExit(f"{made!r} was accepted")
+
+
+def inside():
+    class Local(BaseModel):
+        next: Optional["Local"] = None
+        items: "List[Local]" = []
+
+    return Local
+
+
+Local = None
+made = inside()()
+assert made.next is None
+"""
+
 
 class ModelsTest(unittest.TestCase):
     def run_with(self, head):
-        subprocess.run([fake_host.PYTHON, "-c", MODELS.replace("HEAD", head)], check=True,
-                       env={**os.environ, "PYTHONPATH": fake_host.LIBDIR})
+        for script in (MODELS, FORWARD):
+            subprocess.run([fake_host.PYTHON, "-c", script.replace("HEAD", head)], check=True,
+                           env={**os.environ, "PYTHONPATH": fake_host.LIBDIR})
 
     def test_models_without_pydantic(self):
         self.run_with(NO_PYDANTIC)
@@ -238,6 +290,7 @@ class SourceTest(unittest.TestCase):
                     self.assertTrue(top in ("forgesyte", "forgesyte_worker")
                                     or known is None or top in known
                                     or (file, top) in (("models.py", "pydantic"),
+                                                       ("_model.py", "annotationlib"),
                                                        ("toolbox.py", "annotationlib")),
                                     (file, name))
 

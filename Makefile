@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 LISTEN ?= 127.0.0.1:8000
 
 .DEFAULT_GOAL := build
-.PHONY: build help deps demo test test-all fuzz test-v2 test-hostile serve bench format clean install
+.PHONY: build help deps demo test test-all fuzz test-v2 test-hostile soak serve bench format clean install
 
 build: ## compile host, worker and the bundled plugins into build/
 	@scripts/deps build
@@ -48,6 +48,12 @@ test-hostile: ## the hostile corpus in every situation, in namespaces of its own
 fuzz: ## fuzz every parser: an hour on two cores; FUZZ_SECONDS=5 each is a smoke run
 	@scripts/deps build run test
 	@MESON=$(MESON) $(PYTHON) tests/fuzz/run_fuzz.py
+
+soak: ## 100,000 mixed calls and crashes, then 200 kills of the host: does it grow, does anything live on? (5 minutes, needs root)
+	@scripts/deps build run test
+	@scripts/compile $(BUILD)
+	@FORGESYTE_BUILD=$(BUILD) $(PYTHON) tests/soak/soak.py
+	@FORGESYTE_BUILD=$(BUILD) $(PYTHON) tests/soak/kill_nine.py
 
 serve: ## run the host on 127.0.0.1:8000 with the bundled plugins
 	@scripts/deps build run

@@ -7,9 +7,11 @@ The short form maps names to types, {"image_bytes": "string", "device": "string?
 {"size": {"type": "integer", "default": 5}}. An argument is required there unless its type ends in
 `?`, it has a default, or the handler can do without it.
 """
+import ast
 import inspect
 import json
 import math
+import types
 import typing
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
@@ -214,15 +216,23 @@ def view_names(given: Any, signature: Optional[inspect.Signature]) -> List[str]:
 
 
 def _is_view(annotation: Any) -> bool:
-    if isinstance(annotation, str):  # from __future__ import annotations
-        return annotation.strip() in ("memoryview", "Optional[memoryview]", "memoryview | None")
-    return annotation is memoryview or memoryview in typing.get_args(annotation)
+    return memoryview in _alternatives(annotation)
 
 
 # --- signatures -----------------------------------------------------------------------------------
 
 _ANNOTATIONS = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array",
                 dict: "object", tuple: "array"}
+_BYTES_CLASSES = (bytes, bytearray, memoryview)
+_UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))  # `int | None`: from 3.10 on
+
+
+class _Unknown:
+    """Of what an annotation says and nobody here can tell."""
+
+
+_NAMED = {**{c.__name__: c for c in (*_ANNOTATIONS, *_BYTES_CLASSES)}, "List": list, "Dict": dict,
+          "Tuple": tuple}
 
 
 def _of_signature(signature: inspect.Signature) -> Schema:
@@ -251,28 +261,54 @@ def _is_finite(value: Any) -> bool:
 
 
 def _of_annotation(annotation: Any) -> Schema:
-    if isinstance(annotation, str):  # from __future__ import annotations
-        return _of_annotation_text(annotation)
-    if annotation in (bytes, bytearray, memoryview):
+    given = _alternatives(annotation)
+    options = [a for a in given if a is not type(None)]
+    if options and all(a in _BYTES_CLASSES for a in options):
         return {"type": "string", "contentEncoding": "base64"}
-    if inspect.isclass(annotation) and annotation in _ANNOTATIONS:
-        return {"type": _ANNOTATIONS[annotation]}
-    origin = typing.get_origin(annotation)
-    if origin in _ANNOTATIONS:
-        return {"type": _ANNOTATIONS[origin]}
-    options = [a for a in typing.get_args(annotation) if a is not type(None)]
-    if origin is not None and len(options) == 1 and len(typing.get_args(annotation)) == 2:
-        found = _of_annotation(options[0])  # Optional[...]
-        if "contentEncoding" not in found and "type" in found:
-            found["type"] = [found["type"], "null"]
-        return found
-    return {}
+    if len(options) != 1 or options[0] not in _ANNOTATIONS:
+        return {}
+    name = _ANNOTATIONS[options[0]]
+    return {"type": name if len(given) == 1 else [name, "null"]}
 
 
-def _of_annotation_text(text: str) -> Schema:
-    names = {"str": str, "int": int, "float": float, "bool": bool, "bytes": bytes, "list": list,
-             "dict": dict, "List": list, "Dict": dict}
-    text = text.strip()
-    if _is_view(text):
-        return _of_annotation(memoryview)
-    return _of_annotation(names[text]) if text in names else {}
+def _alternatives(annotation: Any) -> List[Any]:
+    """The classes of which a value may be. Each that is unknown here is _Unknown."""
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):  # from __future__ import annotations
+        try:
+            return _alternatives_of_source(ast.parse(annotation.strip(), mode="eval").body)
+        except SyntaxError:
+            return [_Unknown]
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in _UNIONS:
+        return [found for arg in args for found in _alternatives(arg)]
+    if origin is typing.Annotated:
+        return _alternatives(args[0])
+    found = origin or annotation
+    return [type(None) if found is None else found if inspect.isclass(found) else _Unknown]
+
+
+def _alternatives_of_source(node: ast.expr) -> List[Any]:
+    """The same of an annotation as it was written: by its names, wherever they were imported."""
+    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, str)):
+        return _alternatives(node.value)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _alternatives_of_source(node.left) + _alternatives_of_source(node.right)
+    if not isinstance(node, ast.Subscript):
+        return [_NAMED.get(_last_name(node), _Unknown)]
+    outer, inner = _last_name(node.value), node.slice
+    parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+    if outer == "Annotated":
+        return _alternatives_of_source(parts[0]) if parts else [_Unknown]
+    if outer not in ("Optional", "Union"):
+        return [_NAMED.get(outer, _Unknown)]
+    found = [a for part in parts for a in _alternatives_of_source(part)]
+    return found + [type(None)] if outer == "Optional" else found
+
+
+def _last_name(node: ast.expr) -> str:
+    """"List" of List and of typing.List."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""

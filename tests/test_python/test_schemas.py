@@ -131,6 +131,44 @@ class SignatureTest(unittest.TestCase):
         schemas.mark_views(schema, ["a", "nobody"])
         self.assertEqual(schema["properties"], {"a": {**BYTES, "format": "memoryview"}})
 
+    def test_an_annotation_and_its_text_mean_the_same(self):
+        optional = {"type": ["integer", "null"]}
+        meanings = {
+            "typing.Optional[bytes]": BYTES, "typing.Union[bytes, None]": BYTES,
+            "typing.Union[None, bytearray]": BYTES, "typing.Optional[memoryview]": BYTES,
+            "typing.Union[bytes, memoryview]": BYTES, "typing.Annotated[bytes, 'png']": BYTES,
+            "typing.Optional[typing.Union[bytes, memoryview]]": BYTES,
+            "typing.Optional['bytes']": BYTES, "typing.Annotated[typing.Optional[bytes], 1]": BYTES,
+            "typing.Union[bytes, str]": {}, "typing.List[bytes]": {"type": "array"},
+            "typing.Optional[int]": optional, "typing.Union[int, None]": optional,
+            "typing.Dict[str, typing.Any]": {"type": "object"},
+            "typing.Optional[typing.Dict[str, bytes]]": {"type": ["object", "null"]},
+            "typing.Tuple[int, ...]": {"type": "array"}, "list[memoryview]": {"type": "array"},
+            "typing.Optional[typing.Any]": {}, "typing.Sequence[int]": {}, "None": {}, "math.inf": {}}
+        if sys.version_info >= (3, 10):
+            meanings.update({"bytes | None": BYTES, "None | memoryview": BYTES, "int | None": optional,
+                             "bytes | str | None": {}, "typing.List[int] | None":
+                             {"type": ["array", "null"]}})
+        for text, meant in meanings.items():
+            for annotation in (eval(text), text, f" {text}\n", text.replace("typing.", "")):
+                with self.subTest(annotation=annotation):
+                    def handler(a=None):
+                        pass
+
+                    handler.__annotations__["a"] = annotation
+                    self.assertEqual(of(None, handler)["properties"], {"a": meant})
+                    views = schemas.view_names(None, inspect.signature(handler))
+                    self.assertEqual(views, ["a"] if meant == BYTES and "memoryview" in text else [])
+
+    def test_text_that_is_no_annotation_means_nothing(self):
+        for text in ("", "bytes bytes", "Optional[", "bytes if x else str", "x.y().bytes", "3",
+                     "Annotated[()]", "Frame", "Optional[Frame]", "lambda: bytes"):
+            def handler(a):
+                pass
+
+            handler.__annotations__["a"] = text
+            self.assertEqual(of(None, handler)["properties"], {"a": {}}, text)
+
     def test_names_of_bytes(self):
         self.assertEqual(of(None, lambda image_bytes: None)["properties"], {"image_bytes": BYTES})
 

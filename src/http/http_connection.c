@@ -59,12 +59,13 @@ static void close_socket(struct http_conn *c)
 {
         struct http_server *s = c->server;
 
-        if (!c->lingers || c->lost || s->stopping) {
-                fd_close(c->fd);
-                return;
-        }
+        /* Closing alone would not do: until a worker that is just being started has come to its
+         * execve it holds the socket too, and events of it would still come. */
         epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-        http_linger_add(s, c->fd);
+        if (!c->lingers || c->lost || s->stopping)
+                fd_close(c->fd);
+        else
+                http_linger_add(s, c->fd);
 }
 
 void http_conn_free(struct http_conn *c)

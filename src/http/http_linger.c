@@ -18,6 +18,8 @@ static void linger_free(struct http_server *s, struct http_linger *l)
                 at = &(*at)->next;
         *at = l->next;
         s->n_lingers--;
+        /* See close_socket in http_connection.c. */
+        epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
         fd_close(l->fd);
         free(l);
 }

@@ -1,6 +1,7 @@
 #include "host/host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,18 @@ static int check_listen(const struct host_config *c, struct err *e)
         return 0;
 }
 
+/* What the next scan needs, asked before anything of the old configuration is given up. */
+static int check_folders(const struct host_config *c, struct err *e)
+{
+        for (char **dir = c->plugin_dirs; *dir; dir++) {
+                scoped(fd) int fd = open(*dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+                if (fd < 0)
+                        return err_set_errno(e, -errno, "plugins folder %s", *dir);
+        }
+        return 0;
+}
+
 /* An interpreter that cannot be asked keeps no other plugin from being served. */
 static void discover(struct host *h)
 {
@@ -89,6 +102,8 @@ static void reread(struct host *h)
 
         if (r == 0)
                 r = check_listen(fresh, &e);
+        if (r == 0)
+                r = check_folders(fresh, &e);
         if (r == 0)
                 r = make_guard(h, fresh, &guard, &e);
         if (r < 0) {

@@ -143,11 +143,12 @@ class Events:
 
 
 class Host:
-    """A running host. launcher: a command that becomes it by exec, what it is to run behind it."""
+    """A running host. launcher: a command that becomes it by exec, what it is to run behind it.
+    listen: None leaves the address to the configuration."""
 
     def __init__(self, plugin_dirs, args=(), env=None, as_nobody=False, listen="127.0.0.1:0",
                  launcher=()):
-        command = [FORGESYTE, "serve", "--listen", listen]
+        command = [FORGESYTE, "serve", *(["--listen", listen] if listen else [])]
         for folder in plugin_dirs:
             command += ["--plugins", folder]
         command += list(args)
@@ -185,10 +186,10 @@ class Host:
             self.lines.append(None)
             self.line_came.notify_all()
 
-    def wait_line(self, pattern, patience=PATIENCE):
-        """The match of the first stderr line that matches."""
+    def wait_line(self, pattern, patience=PATIENCE, since=0):
+        """The match of the first stderr line that matches, of those after the first `since`."""
         pattern = re.compile(pattern)
-        end, seen = time.monotonic() + patience, 0
+        end, seen = time.monotonic() + patience, since
         with self.line_came:
             while True:
                 for line in self.lines[seen:]:

@@ -1,11 +1,13 @@
 """test_serve.py -- settings of a running host: where they come from, and SIGHUP."""
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 import unittest
 
-from host import HostCase
+from host import Host, HostCase
 
 
 class Configuration(HostCase):
@@ -62,6 +64,59 @@ class Configuration(HostCase):
             self.assertIn(words, line)
         host.post("/v1/plugins/p/reload")
         self.assertEqual(host.health("p")["limits"]["timeout_seconds"], 30)
+
+    def reread(self, host):
+        """What the host says of the configuration that it reads anew."""
+        said = len(host.lines)
+        host.process.send_signal(signal.SIGHUP)
+        return host.wait_line("the old one stays: .*|read anew", since=said).group(0)
+
+    def open_host(self, **settings):
+        """One with a token, that listens on every address of a network that is its alone."""
+        launcher = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net", "--"]
+        if subprocess.run([*launcher, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("no network namespace can be made here")
+        self.token = os.path.join(self.folder, "token")
+        with open(os.open(self.token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as f:
+            f.write("of-this-test-and-of-nobody-else\n")
+        self.write(token_file=self.token, listen="0.0.0.0:0", **settings)
+        host = Host([self.plugins], ["--config", self.config], listen=None, launcher=launcher)
+        self.addCleanup(self._end, host, True)
+        return host
+
+    def test_sighup_with_a_folder_that_cannot_be_read_keeps_all_of_the_old_one(self):
+        self.plugin("p", like="stages", limits={"timeout_seconds": 100})
+        text = os.path.join(self.folder, "text")
+        with open(text, "w", encoding="utf-8") as f:
+            f.write("no folder")
+        self.write(max_timeout="30", plugin_dirs=[self.plugins])
+        host = self.serve("--config", self.config, plugins=[])
+        for bad, why in ((os.path.join(self.folder, "nowhere"), "No such file or directory"),
+                         (text, "Not a directory")):
+            self.write(max_timeout="20", plugin_dirs=[self.plugins, bad])
+            line = self.reread(host)
+            for words in ("the old one stays", bad, why):
+                self.assertIn(words, line)
+            host.post("/v1/plugins/p/reload")
+            self.assertEqual(host.health("p")["limits"]["timeout_seconds"], 30)
+        os.unlink(text)
+        os.mkdir(text)
+        self.assertIn("read anew", self.reread(host))
+        host.post("/v1/plugins/p/reload")
+        self.assertEqual(host.health("p")["limits"]["timeout_seconds"], 20)
+
+    def test_sighup_cannot_take_the_token_from_an_open_address(self):
+        host = self.open_host()
+        for listen, words in (("0.0.0.0:0", "set --token-file"),
+                              ("127.0.0.1:0", "token_file: is needed as long as the host listens on "
+                                              f"0.0.0.0:{host.port}")):
+            with self.subTest(listen=listen):
+                self.write(listen=listen)
+                line = self.reread(host)
+                self.assertIn("the old one stays", line)
+                self.assertIn(words, line)
+        self.write(token_file=self.token, listen="127.0.0.1:0")
+        self.assertIn("read anew", self.reread(host))
 
     def test_sighup_with_a_good_configuration_counts_from_the_next_load(self):
         self.plugin("p", like="stages", limits={"timeout_seconds": 100})

@@ -88,72 +88,78 @@ static int read_value(const struct file *f, const char *pointer, const struct op
         return r < 0 ? at(f, pointer, r, e) : 0;
 }
 
-/* ---- "plugins": {"NAME": {"python", "disabled", "limits": {}}} ---- */
-
-static int read_limits(const struct file *f, const char *pointer, struct host_plugin_config *p,
-                       const json_t *object, struct err *e)
-{
+/* What an object may have: rows of a table, and perhaps one key that leads further down. */
+struct table {
+        const struct option *rows;
         size_t n;
-        const struct option *rows = options_limit_rows(&n), *row;
+        const char *further; /* or NULL */
+        int (*read)(const struct file *f, const char *pointer, void *target, const json_t *value,
+                    struct err *e);
+        const char *what; /* "an object of limits" */
+};
+
+static int read_member(const struct file *f, const char *pointer, const struct table *t,
+                       const char *key, void *target, const json_t *value, struct err *e)
+{
+        const struct option *row = row_of(t->rows, t->n, key);
+
+        if (t->further && !strcmp(key, t->further))
+                return t->read(f, pointer, target, value, e);
+        if (row)
+                return read_value(f, pointer, row, target, value, e);
+        return at(f, pointer, unknown_key(t->rows, t->n, t->further, key, e), e);
+}
+
+static int read_object(const struct file *f, const char *pointer, const struct table *t,
+                       void *target, const json_t *object, struct err *e)
+{
         const char *key;
         json_t *value;
 
         if (!json_is_object(object))
-                return at(f, pointer, err_set(e, -EINVAL, "must be an object of limits"), e);
+                return at(f, pointer, err_set(e, -EINVAL, "must be %s", t->what), e);
         json_object_foreach ((json_t *)object, key, value) {
                 scoped(str) struct str where = {0};
                 int r = below(pointer, key, &where, e);
 
-                if (r < 0)
-                        return r;
-                row = row_of(rows, n, key);
-                if (!row)
-                        return at(f, where.data, unknown_key(rows, n, NULL, key, e), e);
-                r = read_value(f, where.data, row, p, value, e);
+                if (r == 0)
+                        r = read_member(f, where.data, t, key, target, value, e);
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+/* ---- "plugins": {"NAME": {"python", "disabled", "limits": {}}} ---- */
+
+static int read_limits(const struct file *f, const char *pointer, void *plugin,
+                       const json_t *object, struct err *e)
+{
+        struct table t = {.what = "an object of limits"};
+
+        t.rows = options_limit_rows(&t.n);
+        return read_object(f, pointer, &t, plugin, object, e);
 }
 
 static int read_plugin(const struct file *f, const char *pointer, struct host_plugin_config *p,
                        const json_t *object, struct err *e)
 {
-        size_t n;
-        const struct option *rows = options_plugin_rows(&n), *row;
-        const char *key;
-        json_t *value;
+        struct table t = {.further = "limits", .read = read_limits, .what = "an object"};
 
-        if (!json_is_object(object))
-                return at(f, pointer, err_set(e, -EINVAL, "must be an object"), e);
-        json_object_foreach ((json_t *)object, key, value) {
-                scoped(str) struct str where = {0};
-                int r = below(pointer, key, &where, e);
-
-                if (r < 0)
-                        return r;
-                row = row_of(rows, n, key);
-                if (!strcmp(key, "limits"))
-                        r = read_limits(f, where.data, p, value, e);
-                else if (row)
-                        r = read_value(f, where.data, row, p, value, e);
-                else
-                        r = at(f, where.data, unknown_key(rows, n, "limits", key, e), e);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        t.rows = options_plugin_rows(&t.n);
+        return read_object(f, pointer, &t, p, object, e);
 }
 
-static int read_plugins(const struct file *f, struct host_config *c, const json_t *object,
-                        struct err *e)
+static int read_plugins(const struct file *f, const char *pointer, void *config,
+                        const json_t *object, struct err *e)
 {
+        struct host_config *c = config;
         size_t room = json_object_size(object);
         const char *name;
         json_t *value;
 
         if (!json_is_object(object))
-                return at(f, "/plugins",
+                return at(f, pointer,
                           err_set(e, -EINVAL,
                                   "must be an object of plugins by their names (folders "
                                   "go into \"plugin_dirs\")"),
@@ -164,7 +170,7 @@ static int read_plugins(const struct file *f, struct host_config *c, const json_
         json_object_foreach ((json_t *)object, name, value) {
                 scoped(str) struct str where = {0};
                 struct host_plugin_config *p = &c->plugins[c->n_plugins];
-                int r = below("/plugins", name, &where, e);
+                int r = below(pointer, name, &where, e);
 
                 if (r < 0)
                         return r;
@@ -186,30 +192,10 @@ static int read_plugins(const struct file *f, struct host_config *c, const json_
 
 static int read_root(const struct file *f, struct host_config *c, const json_t *root, struct err *e)
 {
-        size_t n;
-        const struct option *rows = options_settings(&n), *row;
-        const char *key;
-        json_t *value;
+        struct table t = {.further = "plugins", .read = read_plugins, .what = "a JSON object"};
 
-        if (!json_is_object(root))
-                return at(f, "", err_set(e, -EINVAL, "must be a JSON object"), e);
-        json_object_foreach ((json_t *)root, key, value) {
-                scoped(str) struct str where = {0};
-                int r = below("", key, &where, e);
-
-                if (r < 0)
-                        return r;
-                row = row_of(rows, n, key);
-                if (!strcmp(key, "plugins"))
-                        r = read_plugins(f, c, value, e);
-                else if (row)
-                        r = read_value(f, where.data, row, c, value, e);
-                else
-                        r = at(f, where.data, unknown_key(rows, n, "plugins", key, e), e);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        t.rows = options_settings(&t.n);
+        return read_object(f, "", &t, c, root, e);
 }
 
 int options_file_read(const char *text, size_t n, const char *path, struct host_config *c,

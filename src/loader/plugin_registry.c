@@ -80,6 +80,8 @@ struct entry *registry_find(const struct plugin_registry *r, const char *name)
 /* What readers see; NULL while that is nothing. */
 static const struct plugin_health *shown(const struct entry *entry)
 {
+        if (!entry)
+                return NULL;
         if (entry->current.lifecycle.state != LIFECYCLE_ABSENT)
                 return &entry->current.health;
         return entry->old ? &entry->old->health : NULL;
@@ -91,8 +93,7 @@ int plugin_registry_get_state(struct plugin_registry *r, const char *name,
                               enum lifecycle_state *ret)
 {
         SCOPED_READ(r);
-        const struct entry *entry = registry_find(r, name);
-        const struct plugin_health *h = entry ? shown(entry) : NULL;
+        const struct plugin_health *h = shown(registry_find(r, name));
 
         if (!h)
                 return 1;
@@ -104,8 +105,7 @@ int plugin_registry_get_status(struct plugin_registry *r, const char *name,
                                struct plugin_health *ret)
 {
         SCOPED_READ(r);
-        const struct entry *entry = registry_find(r, name);
-        const struct plugin_health *h = entry ? shown(entry) : NULL;
+        const struct plugin_health *h = shown(registry_find(r, name));
 
         if (!h)
                 return 1;
@@ -135,8 +135,7 @@ int plugin_registry_list_all(struct plugin_registry *r, struct plugin_health **r
 bool plugin_registry_is_available(struct plugin_registry *r, const char *name)
 {
         SCOPED_READ(r);
-        const struct entry *entry = registry_find(r, name);
-        const struct plugin_health *h = entry ? shown(entry) : NULL;
+        const struct plugin_health *h = shown(registry_find(r, name));
 
         return h && lifecycle_state_is_available(h->state);
 }

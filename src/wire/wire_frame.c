@@ -189,6 +189,8 @@ int wire_parser_expect(struct wire_parser *p, enum wire_type request, uint64_t c
         if (request < WIRE_HELLO || request > WIRE_FORK || request == WIRE_CANCEL ||
             request == WIRE_PING || call_id == 0 || call_id == p->call_id)
                 return -EINVAL;
+        p->forks = request == WIRE_FORK ||
+                   (p->forks && (request == WIRE_INIT || request == WIRE_SHUTDOWN));
         p->request = (uint8_t)request;
         p->previous_id = p->call_id;
         p->call_id = call_id;
@@ -236,6 +238,8 @@ static int check_permitted(const struct wire_parser *p, const struct wire_header
                 return err_set(e, -EBADMSG, "%s in answer to %s", name, request_name(p));
         if (rule->times != MANY && p->seen >> (h->type - WIRE_HELLO_OK) & 1)
                 return err_set(e, -EBADMSG, "second %s in answer to %s", name, request_name(p));
+        if (h->type == WIRE_ENDED && !p->forks)
+                return err_set(e, -EBADMSG, "ENDED of a worker that was not asked to fork");
         if (h->type == WIRE_META && p->meta_seen)
                 return err_set(e, -EBADMSG, "second META");
         if (h->type == WIRE_READY && p->request == WIRE_INIT && !p->meta_seen)

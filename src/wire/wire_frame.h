@@ -89,6 +89,7 @@ struct wire_parser {
             previous_id; /* of the request before that: a LOG or ENDED may cross a new request */
         uint32_t seen;   /* bit (type - WIRE_HELLO_OK): came during this request */
         bool meta_seen;  /* META came, in this request or one before */
+        bool forks;      /* FORK was sent, and nothing since that ends a template: ENDED may come */
         uint32_t next_seq;
         bool failed; /* after a violation nothing more is taken */
         uint8_t header_buf[WIRE_HEADER_SIZE];

@@ -200,6 +200,8 @@ static void try_permitted(unsigned request, uint8_t type, char what)
         await(&p, request);
         if (type == WIRE_READY && request == WIRE_INIT)
                 p.meta_seen = true;
+        if (type == WIRE_ENDED)
+                p.forks = true;
         if (what == '.') {
                 expect_refused(&p, &h, -EBADMSG, "in answer to");
                 return;
@@ -332,6 +334,42 @@ static void test_log_may_cross_one_request_and_no_more(void **state)
         h = header_of(WIRE_LOG, 0);
         h.seq = 3;
         expect_refused(&p, &h, -EBADMSG, "LOG with another call's id");
+}
+
+/* A worker becomes one with FORK and is none any more with what comes after INIT. */
+static void test_ends_are_told_by_templates_only(void **state)
+{
+        static const struct {
+                uint8_t requests[3];
+                bool taken;
+        } rows[] = {
+            {{WIRE_LOAD}, false},
+            {{WIRE_LOAD, WIRE_INIT}, false},
+            {{WIRE_LOAD, WIRE_FORK}, true},
+            {{WIRE_FORK, WIRE_FORK, WIRE_SHUTDOWN}, true},
+            {{WIRE_FORK, WIRE_INIT}, true},
+            {{WIRE_FORK, WIRE_INIT, WIRE_VALIDATE}, false},
+            {{WIRE_FORK, WIRE_INIT, WIRE_CALL}, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                struct wire_header h = header_of(WIRE_ENDED, 0);
+                struct wire_parser p;
+
+                wire_parser_init(&p, GENERATION, MAX_OUTPUT);
+                for (size_t k = 0; k < ARRAY_LEN(rows[i].requests) && rows[i].requests[k]; k++) {
+                        p.request = 0;
+                        h.call_id = CALL_ID + k;
+                        assert_int_equal(wire_parser_expect(&p, rows[i].requests[k], h.call_id), 0);
+                }
+                p.request = 0; /* it has been answered */
+                if (rows[i].taken)
+                        expect_taken(&p, &h, false);
+                else
+                        expect_refused(&p, &h, -EBADMSG, "was not asked to fork");
+                wire_parser_done(&p);
+        }
 }
 
 /* A template's process dies while the next is being forked, and it is the next one's first words.
@@ -603,6 +641,7 @@ int main(void)
             cmocka_unit_test(test_magic_version_flags_are_named),
             cmocka_unit_test(test_every_type_has_a_name),
             cmocka_unit_test(test_each_type_is_permitted_only_where_the_document_says),
+            cmocka_unit_test(test_ends_are_told_by_templates_only),
             cmocka_unit_test(test_an_end_may_cross_a_fork_and_a_copy_begins_with_the_forks_id),
             cmocka_unit_test(test_types_of_the_host_and_unknown_types_are_refused),
             cmocka_unit_test(test_init_is_not_ready_before_meta),

@@ -138,7 +138,7 @@ static bool skip_value(struct cutter *c)
 
 static int cut_string(struct cutter *c, const char *key, size_t key_len, struct err *e)
 {
-        char name[65], type[128] = "";
+        char name[PLUGIN_ARGUMENT_NAME_MAX + 1], type[128] = "";
         bool escapes;
         char *close = string_end(c->p, c->end, &escapes);
         size_t size;

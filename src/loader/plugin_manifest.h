@@ -16,6 +16,8 @@
 
 #define PLUGIN_MANIFEST_FILE "manifest.json"
 #define PLUGIN_MANIFEST_MAX  MIB(1)
+/* Bytes of the name of an argument that takes bytes or a file: a form's part can have no longer. */
+#define PLUGIN_ARGUMENT_NAME_MAX 64
 
 enum plugin_runtime { PLUGIN_RUNTIME_NATIVE, PLUGIN_RUNTIME_PYTHON };
 enum plugin_on_error { PLUGIN_ON_ERROR_FAIL, PLUGIN_ON_ERROR_KEEP };

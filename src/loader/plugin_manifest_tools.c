@@ -105,6 +105,17 @@ static bool has_views(const json_t *schema)
         return false;
 }
 
+static int check_argument_name(const struct manifest_at *at, const char *name)
+{
+        if (strlen(name) <= PLUGIN_ARGUMENT_NAME_MAX)
+                return 0;
+        return manifest_complain(at,
+                                 "an argument that takes bytes or a file must have a name of %d "
+                                 "bytes at most: \"%.*s…\"",
+                                 PLUGIN_ARGUMENT_NAME_MAX,
+                                 (int)utf8_valid_prefix(name, PLUGIN_ARGUMENT_NAME_MAX), name);
+}
+
 /* The names of the properties that `is` picks; an empty list when there is none. */
 static int find_args(const struct manifest_at *at, const json_t *schema,
                      bool (*is)(const char *name, const json_t *property), char ***ret)
@@ -120,6 +131,8 @@ static int find_args(const struct manifest_at *at, const json_t *schema,
         json_object_foreach (properties, name, property) {
                 if (!is(name, property))
                         continue;
+                if (check_argument_name(at, name) < 0)
+                        return -EINVAL;
                 list[n] = mem_dup0(name, strlen(name));
                 if (!list[n++])
                         return manifest_no_memory(at);

@@ -15,7 +15,7 @@
 
 /* A bytes argument. data points into the call's backing, or into `own`. */
 struct call_bytes {
-        char name[65];
+        char name[PLUGIN_ARGUMENT_NAME_MAX + 1];
         char content_type[128];
         const char *data;
         size_t size;

@@ -381,6 +381,48 @@ static void test_only_strings_in_base64_are_bytes(void **state)
         assert_false(m->tools[0].views);
 }
 
+#define NAME_32 "abcdefghijklmnopqrstuvwxyz012345"
+#define NAME_63 NAME_32 "abcdefghijklmnopqrstuvwxyz01234"
+
+/* With runtime and a list of one tool that has one property. */
+#define ONE_PROPERTY(runtime, name, property)                                                      \
+        "{\"name\":\"p\",\"version\":\"1\",\"entrypoint\":\"plugin\",\"runtime\":\"" runtime       \
+        "\",\n\"tools\":[{\"name\":\"t\",\n\"input_schema\":{\"properties\":{\"" name              \
+        "\":{" property "}}}}]}"
+#define BYTES_PROPERTY "\"type\":\"string\",\"contentEncoding\":\"base64\""
+#define PATH_PROPERTY  "\"type\":\"string\",\"format\":\"path\""
+#define TOO_LONG                                                                                   \
+        "an argument that takes bytes or a file must have a name of 64 bytes at most: \"" NAME_63
+
+static void test_names_of_bytes_and_files_are_never_cut(void **state)
+{
+        static const struct {
+                const char *text, *complaint; /* NULL: none */
+        } cases[] = {
+            {ONE_PROPERTY("native", NAME_63 "x", BYTES_PROPERTY), NULL},
+            {ONE_PROPERTY("native", NAME_63 "xy", BYTES_PROPERTY),
+             "line 3: tools[0].input_schema: " TOO_LONG "x…\""},
+            /* Cut between characters, where it is shown. */
+            {ONE_PROPERTY("native", NAME_63 "\xc3\xa4", BYTES_PROPERTY),
+             "line 3: tools[0].input_schema: " TOO_LONG "…\""},
+            {ONE_PROPERTY("native", NAME_63 "xy", PATH_PROPERTY), NULL},
+            {ONE_PROPERTY("python", NAME_63 "x", PATH_PROPERTY), NULL},
+            {ONE_PROPERTY("python", NAME_63 "xy", PATH_PROPERTY), "line 1: " TOO_LONG "x…\""},
+            {ONE_PROPERTY("native", NAME_63 "xy", "\"type\":\"string\""), NULL},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
+                struct err e = {0};
+                int r = plugin_manifest_parse(cases[i].text, strlen(cases[i].text), &m, &e);
+
+                assert_int_equal(r, cases[i].complaint ? -EINVAL : 0);
+                if (cases[i].complaint)
+                        assert_string_equal(e.msg, cases[i].complaint);
+        }
+}
+
 static void test_bytes_may_be_wanted_as_a_view(void **state)
 {
         static const struct {
@@ -511,6 +553,9 @@ static void test_meta_is_read_as_strictly_as_the_manifest(void **state)
             {"{\"tools\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
              "what it says of its tools: line 1: tools[1].name: \"a\" is the name of an earlier "
              "tool"},
+            {"{\"tools\":[{\"name\":\"a\",\"input_schema\":{\"properties\":{\"" NAME_63
+             "xy\":{" BYTES_PROPERTY "}}}}]}",
+             "what it says of its tools: line 1: tools[0].input_schema: " TOO_LONG "x…\""},
             {"{\"tools\":[],\"tool\":1}",
              "what it says of its tools: line 1: unknown key \"tool\"; did you mean "
              "\"tools\"?"},
@@ -676,6 +721,7 @@ int main(void)
             cmocka_unit_test(test_bytes_arguments_are_any_string_to_the_compiled_schema),
             cmocka_unit_test(test_tools_are_found_by_name),
             cmocka_unit_test(test_only_strings_in_base64_are_bytes),
+            cmocka_unit_test(test_names_of_bytes_and_files_are_never_cut),
             cmocka_unit_test(test_bytes_may_be_wanted_as_a_view),
             cmocka_unit_test(test_limits_are_lowered_and_reported),
             cmocka_unit_test(test_limits_below_or_without_a_maximum_stay),

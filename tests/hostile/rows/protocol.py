@@ -97,6 +97,7 @@ def p08(t):
 def p09(t):
     for field in ("call_id", "generation", "seq"):
         other = t.begin("flood", {"mb": 30})
+        t.host.wait_health(t.name, lambda health: health["in_flight"] == 1)
         t.dies("header", "ProtocolError", "stage=call", args={"field": field, "value": 1})
         t.equal(other.join().status, 200, "the other call")
         t.equal(t.reload()["state"], "INITIALIZED")

@@ -23,6 +23,8 @@ NAME = "forgesyte-hostile"
 MEMORY = 6 << 30  # for all of it together: hosts, boxes, tests
 PROCESSES = 4000
 CONTROLLERS = ("memory", "pids", "cpu")
+UNSHARE = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+           "--mount-proc", "--net", "--ipc", "--uts")
 
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 MS_NOSUID, MS_NODEV = 2, 4
@@ -169,13 +171,18 @@ def enter(command):
     """Runs command, which must begin with inside(), in a world of its own. Its exit status."""
     if os.geteuid() != 0:
         raise Refused("namespaces and cgroups of its own need root")
+    try:
+        subprocess.run([*UNSHARE, "--", "true"], check=True, stderr=subprocess.PIPE)
+    except FileNotFoundError as e:
+        raise Refused(f"no {e.filename}") from e
+    except subprocess.CalledProcessError as e:
+        raise Refused(e.stderr.decode(errors="replace").strip() or str(e)) from e
     cgroup = Cgroup.make(f"{NAME}-{os.getpid()}", MEMORY, PROCESSES)
     try:
         watch = cgroup.child("watch")
         outside = ",".join(f"{name}={mark}" for name, mark in identities().items())
         process = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
-             "--mount-proc", "--net", "--ipc", "--uts", "--", *command],
+            [*UNSHARE, "--", *command],
             env={**os.environ, "HOSTILE_OUTSIDE": outside,
                  "HOSTILE_CGROUP": ",".join(f"{c}={f}" for c, f in cgroup.folders.items())},
             preexec_fn=watch.enter)
@@ -185,8 +192,6 @@ def enter(command):
             process.kill()
             process.wait()
             raise
-    except FileNotFoundError as e:
-        raise Refused(f"no {e.filename}") from e
     finally:
         cgroup.remove()
 

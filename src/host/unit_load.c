@@ -226,6 +226,9 @@ static void on_ready(struct instance *i, enum wire_type answered)
         } else if (answered == WIRE_LOAD) {
                 if (!unit_prefork_loaded(u, i))
                         unit_request(u, i, WIRE_INIT);
+        } else if (answered == WIRE_INIT) {
+                /* The first one's verdict was about the code; what this one made may be ill. */
+                unit_request(u, i, WIRE_VALIDATE);
         } else {
                 instance_set_idle(i);
                 unit_pump(u);

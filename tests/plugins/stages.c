@@ -1,6 +1,8 @@
 /* stages.c -- a plugin that goes wrong while it is loaded, at the stage and in the way that its
  * manifest's "env" names: STAGE=constructor|init|validate|none, HOW=fail|crash|hang|exit|slow|fat.
+ * FIRST=FILE: the first process that reaches the stage makes the file, and goes well.
  * Threads: one.            Owns: nothing. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +38,20 @@ static void take_memory(void)
                 block[i] = 1;
 }
 
+static bool is_first(void)
+{
+        const char *file = getenv("FIRST");
+        int fd = file ? open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+
+        if (fd >= 0)
+                close(fd);
+        return fd >= 0;
+}
+
 /* 0 when this stage is to go well. */
 static int misbehave(const char *stage)
 {
-        if (!is("STAGE", stage))
+        if (!is("STAGE", stage) || is_first())
                 return 0;
         fprintf(stderr, "going wrong in %s\n", stage);
         if (is("HOW", "crash"))

@@ -1,4 +1,6 @@
 """test_init_failures.py -- steps 4 to 7 of loading: init, validate, and who may take calls when."""
+import os
+import signal
 import unittest
 
 from host import HostCase
@@ -69,6 +71,34 @@ class InitFailures(HostCase):
                 host = self.serve()
                 self.assertEqual(host.run("last", "ping").result, {"pong": "pong"})
                 self.assertEqual(host.stop(), 0)
+
+    def load_with_a_later_instance(self, how, **manifest):
+        """Its first process validates; the next one does not."""
+        shared = os.path.join(self.folder, "shared")
+        os.mkdir(shared)
+        os.chmod(shared, 0o777)
+        self.plugin("broken", like="stages", permissions={"write": [shared]},
+                    env={"STAGE": "validate", "HOW": how, "FIRST": os.path.join(shared, "first")},
+                    **manifest)
+        self.host = self.serve()
+
+    def test_a_later_instance_that_does_not_validate_fails_the_plugin(self):
+        self.load_with_a_later_instance("fail", limits={"instances": 2})
+        self.assert_failed(self.host.wait_state("broken", "FAILED"), "ValidationError",
+                           "validate went wrong: the flux is off by 7")
+
+    def test_an_instance_is_given_no_call_before_it_has_validated(self):
+        self.load_with_a_later_instance("hang", limits={"instances": 2})
+        self.host.wait_health("broken", lambda h: len(h["instances"]) == 2)
+        calls = [self.host.begin("broken", "ping") for _ in range(4)]
+        self.assertEqual([call.join().result for call in calls], [{"pong": "pong"}] * 4)
+
+    def test_who_comes_for_a_dead_instance_validates_too(self):
+        self.load_with_a_later_instance("fail", on_error="keep")
+        os.kill(self.host.health("broken")["instances"][0]["pid"], signal.SIGKILL)
+        health = self.host.wait_health("broken", lambda h: h["last_failure"] and
+                                       h["last_failure"]["error_type"] == "ValidationError")
+        self.assertEqual(health["state"], "INITIALIZED")
 
     def test_an_init_over_the_memory_limit_is_told_as_that(self):
         health = self.load(env={"STAGE": "init", "HOW": "fat"}, limits={"memory_mb": 128})

@@ -35,10 +35,13 @@ class Plugin:
     def on_load(self):
         print("on_load", os.getpid())
 
+    def validate(self):
+        print("validated", os.getpid())
+
     @property
     def tools(self):
         return {{name: getattr(self, name) for name in dir(type(self))
-                if name[0] != "_" and name not in ("name", "tools", "on_load")}}
+                if name[0] != "_" and name not in ("name", "tools", "on_load", "validate")}}
 
     def meet(self, n: int, at: str = "m"):
         # The instances share /tmp: a call returns when n of them are running.
@@ -174,7 +177,7 @@ class Copies(PreforkCase):
         self.assertEqual(len({s["pid"] for s in said}), 4)
         self.assertEqual({s["parent"] for s in said}, {s["imported_in"] for s in said})
         self.assertEqual(len(self.count("imported")), 1)
-        for once in ("made", "on_load"):
+        for once in ("made", "on_load", "validated"):
             self.assertEqual(len(set(self.count(once))), 4, self.log())
             self.assertEqual(len(self.count(once)), 4)
         self.assertEqual(len({i["pid"] for i in health["instances"]}), 4)

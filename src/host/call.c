@@ -22,6 +22,7 @@ struct host_call {
         enum phase phase;
         bool cancelled; /* the client has left */
         bool expired;   /* the deadline passed while the pool had it */
+        bool made;      /* the arguments are, of the source */
         bool *ended;    /* supervisor_run's, while it is on the stack */
         struct supervisor *s;
         struct unit *unit;
@@ -196,18 +197,22 @@ int64_t host_call_dispatched(struct tool_call *call, int64_t now_ns)
 
 /* --- before the queue --- */
 
-static int prepare(struct host_call *c)
+/* 0; 1: the outcome says why not; -EAGAIN: the arguments are made, to check them takes its time. */
+static int prepare(struct host_call *c, enum tool_check effort)
 {
         const struct plugin_manifest *m = c->release->manifest;
         const struct manifest_tool *tool = plugin_manifest_tool(m, c->call.tool);
+        int r;
 
-        if (!tool)
-                return tool_runner_check(m, c->call.tool, &c->call.args, &c->outcome);
-        c->call.views = m->runtime == PLUGIN_RUNTIME_NATIVE || tool->views;
-        if (arguments_make(tool, &c->source, &c->call.args, &c->outcome))
-                return 1;
-        if (tool_runner_check(m, c->call.tool, &c->call.args, &c->outcome))
-                return 1;
+        if (tool && !c->made) {
+                c->call.views = m->runtime == PLUGIN_RUNTIME_NATIVE || tool->views;
+                if (arguments_make(tool, &c->source, &c->call.args, &c->outcome))
+                        return 1;
+                c->made = true;
+        }
+        r = tool_runner_check(effort, m, c->call.tool, &c->call.args, &c->outcome);
+        if (r)
+                return r;
         if (call_args_write(&c->call.args) == 0)
                 return 0;
         tool_outcome_fail(&c->outcome, PLUGIN_ERROR_INTERNAL, "the host has no memory");
@@ -236,7 +241,7 @@ static void prepare_work(struct pool_job *job)
 {
         struct host_call *c = container_of(job, struct host_call, job);
 
-        c->refused = prepare(c);
+        c->refused = prepare(c, TOOL_CHECK_WHOLE);
 }
 
 static void prepare_done(struct pool_job *job)
@@ -262,13 +267,15 @@ static void proceed(struct host_call *c)
         }
         c->phase = PHASE_PREPARING;
         /* A raw body needs no reading, however large. */
-        if (c->body_size > INLINE_MAX && !argument_source_is_raw(&c->source)) {
-                c->job = (struct pool_job){.work = prepare_work, .done = prepare_done};
-                pool_submit(c->s->o.pool, &c->job);
-                return;
+        if (c->body_size <= INLINE_MAX || argument_source_is_raw(&c->source)) {
+                c->refused = prepare(c, TOOL_CHECK_BRIEF);
+                if (c->refused != -EAGAIN) {
+                        prepared(c);
+                        return;
+                }
         }
-        c->refused = prepare(c);
-        prepared(c);
+        c->job = (struct pool_job){.work = prepare_work, .done = prepare_done};
+        pool_submit(c->s->o.pool, &c->job);
 }
 
 static void on_settled(void *ctx)
@@ -301,19 +308,41 @@ static void begin(struct host_call *c)
 
 /* --- in the queue --- */
 
+static bool same_input(const struct plugin_manifest *a, const struct plugin_manifest *b,
+                       const char *name)
+{
+        const struct manifest_tool *before = plugin_manifest_tool(a, name);
+        const struct manifest_tool *now = plugin_manifest_tool(b, name);
+
+        if (!before || !now || before->views != now->views)
+                return false;
+        return before->input_schema == now->input_schema ||
+               json_equal(before->input_schema, now->input_schema);
+}
+
 bool host_call_adopt(struct tool_call *call, struct release *r)
 {
         struct host_call *c = host_call_of(call);
+        bool same;
+        int refused;
 
         if (c->release == r)
                 return true;
+        same = same_input(c->release->manifest, r->manifest, call->tool);
         release_unref(c->release);
         c->release = release_ref(r);
         call->generation = r->generation;
-        if (tool_runner_check(r->manifest, call->tool, &call->args, &c->outcome) == 0)
+        if (same)
                 return true;
-        finish(c, &c->outcome);
-        return false;
+        refused =
+            tool_runner_check(TOOL_CHECK_BRIEF, r->manifest, call->tool, &call->args, &c->outcome);
+        if (refused == -EAGAIN)
+                end_with(c, PLUGIN_ERROR_PLUGIN_UNAVAILABLE,
+                         "the plugin was loaded anew with another schema while this call waited; "
+                         "try again");
+        else if (refused)
+                finish(c, &c->outcome);
+        return refused == 0;
 }
 
 /* --- after the run --- */
@@ -327,17 +356,18 @@ static void checked(struct host_call *c)
         host_call_finish(&c->call, &c->outcome);
 }
 
-static void check(struct host_call *c)
+static int check(struct host_call *c, enum tool_check effort)
 {
         const struct plugin_manifest *m = c->release->manifest;
 
-        call_result_make(plugin_manifest_tool(m, c->call.tool), &c->payload, c->payload_size,
-                         &c->outcome);
+        return call_result_make(effort, plugin_manifest_tool(m, c->call.tool), &c->payload,
+                                c->payload_size, &c->outcome);
 }
 
 static void check_work(struct pool_job *job)
 {
-        check(container_of(job, struct host_call, job));
+        /* Who takes all the time there is has an answer. */
+        (void)!check(container_of(job, struct host_call, job), TOOL_CHECK_WHOLE);
 }
 
 static void check_done(struct pool_job *job)
@@ -352,13 +382,12 @@ void host_call_result(struct tool_call *call, uint8_t *take_payload, size_t n)
         c->phase = PHASE_CHECKING;
         c->payload = take_payload;
         c->payload_size = n;
-        if (n > INLINE_MAX) {
-                c->job = (struct pool_job){.work = check_work, .done = check_done};
-                pool_submit(c->s->o.pool, &c->job);
+        if (n <= INLINE_MAX && check(c, TOOL_CHECK_BRIEF) == 0) {
+                checked(c);
                 return;
         }
-        check(c);
-        checked(c);
+        c->job = (struct pool_job){.work = check_work, .done = check_done};
+        pool_submit(c->s->o.pool, &c->job);
 }
 
 /* --- the door --- */

@@ -82,43 +82,45 @@ static void adopt_text(uint8_t **payload, const struct wire_result *m, struct to
         ret->result_size = m->json.len;
 }
 
-static int make(const struct manifest_tool *tool, uint8_t **payload, const struct wire_result *m,
-                struct tool_outcome *ret)
+/* 0; 1: ret says why not; -EAGAIN. */
+static int make(enum tool_check effort, const struct manifest_tool *tool, uint8_t **payload,
+                const struct wire_result *m, struct tool_outcome *ret)
 {
-        struct str text = {0};
+        scoped(str) struct str text = {0};
+        int r;
 
         if (m->n_blobs == 0 && m->json.len > 0) {
-                if (tool_runner_check_result(tool, m->json.p, m->json.len, ret))
-                        return 1;
-                adopt_text(payload, m, ret);
-                return 0;
+                r = tool_runner_check_result(effort, tool, m->json.p, m->json.len, ret);
+                if (r == 0)
+                        adopt_text(payload, m, ret);
+                return r;
         }
-        if (merge_blobs(m, &text, ret) ||
-            tool_runner_check_result(tool, text.data, text.len, ret)) {
-                str_done(&text);
-                return 1;
+        r = merge_blobs(m, &text, ret);
+        if (r == 0)
+                r = tool_runner_check_result(effort, tool, text.data, text.len, ret);
+        if (r == 0) {
+                ret->result_size = text.len;
+                ret->result = str_take(&text);
         }
-        ret->result_size = text.len;
-        ret->result = str_take(&text);
-        return 0;
+        return r;
 }
 
-void call_result_make(const struct manifest_tool *tool, uint8_t **payload, size_t n,
-                      struct tool_outcome *ret)
+int call_result_make(enum tool_check effort, const struct manifest_tool *tool, uint8_t **payload,
+                     size_t n, struct tool_outcome *ret)
 {
         struct wire_result m;
         struct err e;
-
         int r = wire_decode_result(*payload, n, &m, &e);
 
         if (r == -ENOMEM) {
                 (void)fail_memory(ret);
-                return;
+                return 0;
         }
         if (r < 0) {
                 tool_outcome_fail(ret, PLUGIN_ERROR_PROTOCOL, "%s (stage=call)", e.msg);
-                return;
+                return 0;
         }
-        (void)make(tool, payload, &m, ret);
+        r = make(effort, tool, payload, &m, ret);
         wire_result_done(&m);
+        return r == -EAGAIN ? r : 0;
 }

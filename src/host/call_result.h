@@ -4,11 +4,12 @@
 #ifndef FORGESYTE_HOST_CALL_RESULT_H
 #define FORGESYTE_HOST_CALL_RESULT_H
 
-#include "toolrunner/tool_call.h"
+#include "toolrunner/tool_runner.h"
 
-/* Fills ret: a result, or InvalidOutput / ProtocolError. *payload is taken over when that saves a
- * copy (then NULL). tool may be NULL: no schema. */
-void call_result_make(const struct manifest_tool *tool, uint8_t **payload, size_t n,
-                      struct tool_outcome *ret);
+/* Fills ret: a result, or InvalidOutput / ProtocolError, and returns 0. *payload is taken over when
+ * that saves a copy (then NULL). tool may be NULL: no schema. -EAGAIN: with more effort
+ * (tool_runner_check_result); payload and ret are as they were. */
+int call_result_make(enum tool_check effort, const struct manifest_tool *tool, uint8_t **payload,
+                     size_t n, struct tool_outcome *ret) must_check;
 
 #endif

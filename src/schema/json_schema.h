@@ -5,6 +5,8 @@
 #ifndef FORGESYTE_SCHEMA_JSON_SCHEMA_H
 #define FORGESYTE_SCHEMA_JSON_SCHEMA_H
 
+#include <stdint.h>
+
 #include <jansson.h>
 
 #include "base/err.h"
@@ -47,5 +49,9 @@ struct json_schema_violation {
  * counts nor anything else in `instance` is written. */
 int json_schema_validate(const struct json_schema *s, const json_t *instance,
                          struct json_schema_violation *ret_violation) must_check;
+/* The same with another bound on the steps, at most JSON_SCHEMA_STEPS_MAX: for threads that have no
+ * time to lose. -E2BIG then tells nothing of the value. */
+int json_schema_validate_within(const struct json_schema *s, const json_t *instance, uint32_t steps,
+                                struct json_schema_violation *ret_violation) must_check;
 
 #endif

@@ -1,4 +1,5 @@
 /* The walk: a node's rules, one after another, at one spot of the instance. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,12 +197,11 @@ int schema_try(struct schema_run *run, const struct schema_node *node,
         return r;
 }
 
-int json_schema_validate(const struct json_schema *s, const json_t *instance,
-                         struct json_schema_violation *ret_violation)
+int json_schema_validate_within(const struct json_schema *s, const json_t *instance, uint32_t steps,
+                                struct json_schema_violation *ret_violation)
 {
-        struct schema_run run = {.schema = s,
-                                 .budget = {(int64_t)JSON_SCHEMA_STEPS_MAX * SCHEMA_STEP},
-                                 .violation = ret_violation};
+        struct schema_run run = {
+            .schema = s, .budget = {(int64_t)steps * SCHEMA_STEP}, .violation = ret_violation};
         /* jansson's iterators want a writable object and write nothing. */
         struct schema_spot whole = {.value = (json_t *)instance};
         int r;
@@ -213,9 +213,15 @@ int json_schema_validate(const struct json_schema *s, const json_t *instance,
                 *ret_violation = (struct json_schema_violation){0};
         else if (r == -E2BIG && !*ret_violation->message)
                 snprintf(ret_violation->message, sizeof ret_violation->message,
-                         "checking this value takes more than %d steps", JSON_SCHEMA_STEPS_MAX);
+                         "checking this value takes more than %" PRIu32 " steps", steps);
         else if (r == -ENOMEM)
                 snprintf(ret_violation->message, sizeof ret_violation->message,
                          "no memory to check this value");
         return r;
+}
+
+int json_schema_validate(const struct json_schema *s, const json_t *instance,
+                         struct json_schema_violation *ret_violation)
+{
+        return json_schema_validate_within(s, instance, JSON_SCHEMA_STEPS_MAX, ret_violation);
 }

@@ -57,7 +57,20 @@ static int check_bytes_length(const struct manifest_tool *tool, const struct cal
         return 0;
 }
 
-int tool_runner_check(const struct plugin_manifest *m, const char *name,
+/* A step is some 10 to 40 ns. */
+#define BRIEF_STEPS 100000
+
+static int validate(enum tool_check effort, const struct json_schema *schema, const json_t *value,
+                    struct json_schema_violation *v)
+{
+        int r = effort == TOOL_CHECK_WHOLE
+                    ? json_schema_validate(schema, value, v)
+                    : json_schema_validate_within(schema, value, BRIEF_STEPS, v);
+
+        return r == -E2BIG && effort == TOOL_CHECK_BRIEF ? -EAGAIN : r;
+}
+
+int tool_runner_check(enum tool_check effort, const struct plugin_manifest *m, const char *name,
                       const struct call_args *args, struct tool_outcome *ret)
 {
         const struct manifest_tool *tool = plugin_manifest_tool(m, name);
@@ -71,9 +84,9 @@ int tool_runner_check(const struct plugin_manifest *m, const char *name,
         for (size_t i = 0; i < args->n_bytes && tool->input_schema; i++)
                 if (check_bytes_length(tool, &args->bytes[i], ret))
                         return 1;
-        r = tool->input ? json_schema_validate(tool->input, args->json, &v) : 0;
-        if (r == 0)
-                return 0;
+        r = tool->input ? validate(effort, tool->input, args->json, &v) : 0;
+        if (r == 0 || r == -EAGAIN)
+                return r;
         if (r > 0)
                 tool_outcome_fail(ret, PLUGIN_ERROR_INVALID_ARGUMENTS, "%s (%s)", v.message,
                                   v.rule);
@@ -86,8 +99,8 @@ int tool_runner_check(const struct plugin_manifest *m, const char *name,
         return 1;
 }
 
-int tool_runner_check_result(const struct manifest_tool *tool, const char *text, size_t size,
-                             struct tool_outcome *ret)
+int tool_runner_check_result(enum tool_check effort, const struct manifest_tool *tool,
+                             const char *text, size_t size, struct tool_outcome *ret)
 {
         scoped(json_decref) json_t *value = NULL;
         struct json_schema_violation v;
@@ -105,9 +118,9 @@ int tool_runner_check_result(const struct manifest_tool *tool, const char *text,
                                   "the plugin's answer is not valid JSON: %s", e.msg);
                 return 1;
         }
-        r = tool && tool->output ? json_schema_validate(tool->output, value, &v) : 0;
-        if (r == 0)
-                return 0;
+        r = tool && tool->output ? validate(effort, tool->output, value, &v) : 0;
+        if (r == 0 || r == -EAGAIN)
+                return r;
         if (r == -ENOMEM) {
                 tool_outcome_fail(ret, PLUGIN_ERROR_INTERNAL,
                                   "the host has no memory to check the answer");

@@ -20,14 +20,18 @@ struct tool_queue {
 
 void tool_queue_init(struct tool_queue *q, struct plugin_registry *registry, const char *plugin);
 
+/* How much work a check may be. BRIEF: some milliseconds at most, for the loop, however plugin and
+ * client conspire; with more to do it is -EAGAIN, and in a thread of the pool WHOLE says. */
+enum tool_check { TOOL_CHECK_BRIEF, TOOL_CHECK_WHOLE };
+
 /* Checks tool and arguments against the manifest: 0, or 1 and the outcome (ToolNotFound,
- * InvalidArguments, ...). Touches nothing but its parameters. */
-int tool_runner_check(const struct plugin_manifest *m, const char *tool,
+ * InvalidArguments, ...), or -EAGAIN. Touches nothing but its parameters. */
+int tool_runner_check(enum tool_check effort, const struct plugin_manifest *m, const char *tool,
                       const struct call_args *args, struct tool_outcome *ret) must_check;
-/* Checks a result against the tool's output schema: 0, or 1 and InvalidOutput. `text` is strict
- * JSON or it is InvalidOutput as well. Touches nothing but its parameters. */
-int tool_runner_check_result(const struct manifest_tool *tool, const char *text, size_t size,
-                             struct tool_outcome *ret) must_check;
+/* Checks a result against the tool's output schema: 0, or 1 and InvalidOutput, or -EAGAIN. `text`
+ * is strict JSON or it is InvalidOutput as well. Touches nothing but its parameters. */
+int tool_runner_check_result(enum tool_check effort, const struct manifest_tool *tool,
+                             const char *text, size_t size, struct tool_outcome *ret) must_check;
 
 /* Step 1: available? and room in the queue? Then the call is QUEUED and 0 is returned; otherwise
  * the call has ended (on_end was called) and 1 is returned. */

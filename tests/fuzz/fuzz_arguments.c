@@ -57,7 +57,7 @@ static void try_request(const struct plugin_manifest *m, const char *tool,
         must(r == 0 || r == 1, "arguments or a reason");
         if (r == 0) {
                 check(&args, size);
-                r = tool_runner_check(m, tool, &args, &outcome);
+                r = tool_runner_check(TOOL_CHECK_WHOLE, m, tool, &args, &outcome);
                 must(r == 0 || r == 1, "checked");
         }
         if (r == 1) {

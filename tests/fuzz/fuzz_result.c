@@ -35,7 +35,8 @@ static void try_payload(const struct manifest_tool *tool, const void *bytes, siz
         uint8_t *payload = (uint8_t *)exact_text(bytes, n);
         struct tool_outcome o = {0};
 
-        call_result_make(tool, &payload, n, &o);
+        if (call_result_make(TOOL_CHECK_WHOLE, tool, &payload, n, &o) != 0)
+                abort();
         if (o.error == PLUGIN_ERROR_NONE) {
                 scoped(json_decref) json_t *value = NULL;
 

@@ -250,7 +250,8 @@ static void test_bytes_that_are_no_string_are_left_to_the_schema(void **state)
                 make_json(&m, "one", body);
                 assert_int_equal(m.r, 0);
                 assert_int_equal(m.args.n_bytes, 0);
-                assert_int_equal(tool_runner_check(m.manifest, "one", &m.args, &m.outcome), 1);
+                assert_int_equal(
+                    tool_runner_check(TOOL_CHECK_WHOLE, m.manifest, "one", &m.args, &m.outcome), 1);
                 assert_int_equal(m.outcome.error, PLUGIN_ERROR_INVALID_ARGUMENTS);
                 assert_non_null(strstr(m.outcome.words, "/image"));
                 made_done(&m);
@@ -421,7 +422,8 @@ static void test_query_values_of_the_wrong_type_stay_strings_for_the_schema_to_r
         query(&m, "many", "");
         make_of(&m, "one", NULL, "", 0);
         expect_json(&m, "{\"count\":\"five\",\"flag\":\"True\",\"many\":\"\"}");
-        assert_int_equal(tool_runner_check(m.manifest, "one", &m.args, &m.outcome), 1);
+        assert_int_equal(
+            tool_runner_check(TOOL_CHECK_WHOLE, m.manifest, "one", &m.args, &m.outcome), 1);
         assert_int_equal(m.outcome.error, PLUGIN_ERROR_INVALID_ARGUMENTS);
         made_done(&m);
 }
@@ -583,7 +585,8 @@ static void test_a_file_may_stand_for_a_path(void **state)
         make_of(&m, "track", "multipart/form-data; boundary=b", form, sizeof form - 1);
         expect_json(&m, "{\"video_path\":\"a.mp4\"}");
         expect_bytes(&m, 0, "video_path", "video/mp4", "more bytes than maxLength", 25);
-        assert_int_equal(tool_runner_check(m.manifest, "track", &m.args, &m.outcome), 0);
+        assert_int_equal(
+            tool_runner_check(TOOL_CHECK_WHOLE, m.manifest, "track", &m.args, &m.outcome), 0);
         made_done(&m);
 
         python_tool(&m);

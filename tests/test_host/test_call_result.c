@@ -43,8 +43,10 @@ static void make(struct made *m, const char *tool, struct wire_str json, struct 
         n = s.len;
         m->manifest = host_manifest(tools);
         m->payload = m->sent = (uint8_t *)str_take(&s);
-        call_result_make(tool ? plugin_manifest_tool(m->manifest, tool) : NULL, &m->payload, n,
-                         &m->outcome);
+        assert_int_equal(call_result_make(TOOL_CHECK_WHOLE,
+                                          tool ? plugin_manifest_tool(m->manifest, tool) : NULL,
+                                          &m->payload, n, &m->outcome),
+                         0);
 }
 
 static void make_text(struct made *m, const char *tool, const char *json)
@@ -203,7 +205,7 @@ static void test_a_payload_that_is_none_is_a_protocol_error(void **state)
                 struct tool_outcome o = {0};
                 uint8_t *payload = n ? (uint8_t *)mem_dup0(s.data, n) : NULL;
 
-                call_result_make(NULL, &payload, n, &o);
+                assert_int_equal(call_result_make(TOOL_CHECK_WHOLE, NULL, &payload, n, &o), 0);
                 assert_int_equal(o.error, n < s.len ? PLUGIN_ERROR_PROTOCOL : PLUGIN_ERROR_NONE);
                 tool_outcome_done(&o);
                 free(payload);
@@ -228,7 +230,7 @@ static void test_the_hosts_missing_memory_is_not_the_plugins_fault(void **state)
                 uint8_t *payload = (uint8_t *)mem_dup0(s.data, n);
 
                 failing_malloc_arm(++nth);
-                call_result_make(NULL, &payload, n, &o);
+                assert_int_equal(call_result_make(TOOL_CHECK_WHOLE, NULL, &payload, n, &o), 0);
                 failing_malloc_disarm();
                 r = o.error != PLUGIN_ERROR_NONE;
                 assert_true(!r || o.error == PLUGIN_ERROR_INTERNAL);

@@ -294,7 +294,7 @@ static void check_call(const char *tool, const char *json, long bytes, const cha
         if (bytes >= 0)
                 assert_int_equal(call_args_add_bytes(&args, "image", "", data, (size_t)bytes, NULL),
                                  0);
-        r = tool_runner_check(m, tool, &args, &o);
+        r = tool_runner_check(TOOL_CHECK_WHOLE, m, tool, &args, &o);
         str_adds(&found, "");
         if (r)
                 str_addf(&found, "%s: %s", plugin_error_name(o.error), o.words);
@@ -352,6 +352,36 @@ static struct str list_of(const char *item, size_t n)
         return text;
 }
 
+/* A pattern that a short text sends back and forth for ever. */
+static const char endless_text[] =
+    "{\"name\":\"p\",\"version\":\"1\",\"entrypoint\":\"p.so\",\"tools\":[{\"name\":\"t\","
+    "\"input_schema\":{\"properties\":{\"a\":{\"pattern\":\"^(a+)+$\"}}},"
+    "\"output_schema\":{\"properties\":{\"a\":{\"pattern\":\"^(a+)+$\"}}}}]}";
+
+static void test_a_brief_check_leaves_what_takes_long_to_others(unused_param void **state)
+{
+        static const char bad[] = "{\"a\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\"}";
+        static const char good[] = "{\"a\":\"aaaa\"}";
+        scoped(plugin_manifest_free) struct plugin_manifest *m = NULL;
+        struct call_args args = {.json = json_loads(bad, 0, NULL)};
+        scoped(tool_outcome) struct tool_outcome o = {0};
+        const struct manifest_tool *tool;
+        struct err e;
+
+        assert_int_equal(plugin_manifest_parse(endless_text, sizeof endless_text - 1, &m, &e), 0);
+        tool = plugin_manifest_tool(m, "t");
+        assert_int_equal(tool_runner_check(TOOL_CHECK_BRIEF, m, "t", &args, &o), -EAGAIN);
+        assert_int_equal(tool_runner_check_result(TOOL_CHECK_BRIEF, tool, bad, sizeof bad - 1, &o),
+                         -EAGAIN);
+        assert_int_equal(o.error, PLUGIN_ERROR_NONE);
+        assert_int_equal(
+            tool_runner_check_result(TOOL_CHECK_BRIEF, tool, good, sizeof good - 1, &o), 0);
+        assert_int_equal(tool_runner_check(TOOL_CHECK_WHOLE, m, "t", &args, &o), 1);
+        assert_int_equal(o.error, PLUGIN_ERROR_INVALID_ARGUMENTS);
+        assert_non_null(strstr(o.words, "too much work"));
+        call_args_done(&args);
+}
+
 static void test_text_whose_values_outgrow_the_host_is_refused_unparsed(unused_param void **state)
 {
         static const char *const items[] = {"{}", "[]", "0", "\"\"", "{\"\":0}"};
@@ -364,7 +394,8 @@ static void test_text_whose_values_outgrow_the_host_is_refused_unparsed(unused_p
 
                 assert_int_equal(tool_json_parse(text.data, text.len, &value, &e), -EBADMSG);
                 assert_non_null(strstr(e.msg, "more than 256 MiB"));
-                assert_int_equal(tool_runner_check_result(NULL, text.data, text.len, &o), 1);
+                assert_int_equal(
+                    tool_runner_check_result(TOOL_CHECK_WHOLE, NULL, text.data, text.len, &o), 1);
                 assert_int_equal(o.error, PLUGIN_ERROR_INVALID_OUTPUT);
                 tool_outcome_done(&o);
                 str_done(&text);
@@ -445,6 +476,7 @@ int main(void)
             cmocka_unit_test(test_length_rules_of_bytes_are_those_of_their_base64),
             cmocka_unit_test(test_text_whose_values_outgrow_the_host_is_refused_unparsed),
             cmocka_unit_test(test_large_texts_of_few_values_are_parsed),
+            cmocka_unit_test(test_a_brief_check_leaves_what_takes_long_to_others),
             cmocka_unit_test(test_arguments_are_written_without_bytes_and_stay_as_they_are),
             cmocka_unit_test(test_an_envelope_carries_the_result_as_it_is),
             cmocka_unit_test(test_an_envelope_of_an_error_names_the_plugins_own_type),

@@ -48,7 +48,7 @@ static void expect_the_host(int r, const struct tool_outcome *o)
 static void check_arguments(void *args)
 {
         scoped(tool_outcome) struct tool_outcome o = {0};
-        int r = tool_runner_check(manifest, "t", args, &o);
+        int r = tool_runner_check(TOOL_CHECK_WHOLE, manifest, "t", args, &o);
 
         failing_malloc_disarm();
         expect_the_host(r, &o);
@@ -68,7 +68,7 @@ static void test_arguments_are_checked_or_the_host_says_that_it_could_not(void *
 static void check_unknown_tool(void *args)
 {
         scoped(tool_outcome) struct tool_outcome o = {0};
-        int r = tool_runner_check(manifest, "no", args, &o);
+        int r = tool_runner_check(TOOL_CHECK_WHOLE, manifest, "no", args, &o);
         bool failed = failing_malloc_disarm();
 
         assert_int_equal(r, 1);
@@ -87,8 +87,8 @@ static void test_an_unknown_tool_is_unknown_without_words_too(void **state)
 static void check_answer(void *ctx)
 {
         scoped(tool_outcome) struct tool_outcome o = {0};
-        int r = tool_runner_check_result(plugin_manifest_tool(manifest, "t"), answer,
-                                         sizeof answer - 1, &o);
+        int r = tool_runner_check_result(TOOL_CHECK_WHOLE, plugin_manifest_tool(manifest, "t"),
+                                         answer, sizeof answer - 1, &o);
 
         (void)ctx;
         failing_malloc_disarm();

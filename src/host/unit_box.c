@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/python_env.h"
-
-#define PROBE_SECONDS 30
 
 int unit_box_manifest(const char *dir, const char *python, const char *made,
                       struct plugin_manifest **ret, struct err *e)
@@ -99,7 +98,28 @@ static int show_python(struct unit *u, struct sandbox_policy *p, struct err *e)
         return r < 0 ? err_set_errno(e, r, "show the box our Python files") : 0;
 }
 
-static int fill_policy(struct unit *u, struct sandbox_policy *p)
+/* What the manifest's rule says of the path holds of where its links lead, too. */
+static int add_given(struct sandbox_policy *p, const char *path, bool writable, struct err *e)
+{
+        static const char *const own[] = {"/proc", "/sys", "/dev"};
+        scoped(free) char *real = realpath(path, NULL);
+        bool refused = real && !strcmp(real, "/");
+        int r;
+
+        for (size_t i = 0; i < ARRAY_LEN(own) && real; i++) {
+                size_t n = strlen(own[i]);
+
+                refused |= !strncmp(real, own[i], n) && (real[n] == '/' || real[n] == '\0');
+        }
+        if (refused)
+                return err_set(e, -EBADMSG,
+                               "permissions: %s leads to %s, which no plugin may be given", path,
+                               real);
+        r = sandbox_policy_add_bind(p, path, NULL, writable, true);
+        return r < 0 ? err_set_errno(e, r, "show the box %s", path) : 0;
+}
+
+static int fill_policy(struct unit *u, struct sandbox_policy *p, struct err *e)
 {
         const struct plugin_manifest *m = u->release->manifest;
         int r;
@@ -111,12 +131,14 @@ static int fill_policy(struct unit *u, struct sandbox_policy *p)
         p->forks = m->prefork ? m->limits.instances + 1 : 0; /* a dead one may not be gone yet */
         p->min_level = u->s->config->min_isolation;
         r = sandbox_policy_set_plugin_dir(p, u->dir);
-        for (char **path = m->read; *path && r == 0; path++)
-                r = sandbox_policy_add_bind(p, *path, NULL, false, true);
-        for (char **path = m->write; *path && r == 0; path++)
-                r = sandbox_policy_add_bind(p, *path, NULL, true, true);
         for (char **pair = m->env; *pair && r == 0; pair++)
                 r = add_env(p, *pair);
+        if (r < 0)
+                return err_set_errno(e, r, "describe the box of %s", u->name);
+        for (char **path = m->read; *path && r == 0; path++)
+                r = add_given(p, *path, false, e);
+        for (char **path = m->write; *path && r == 0; path++)
+                r = add_given(p, *path, true, e);
         return r;
 }
 
@@ -134,8 +156,7 @@ int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err
                                      .max_output = (uint32_t)u->s->config->max_output_bytes,
                                      .timeout_seconds = limits->timeout_seconds,
                                      .memory_bytes = limits->memory_bytes,
-                                     .boot_seconds =
-                                         probe ? PROBE_SECONDS : limits->load_timeout_seconds,
+                                     .boot_seconds = limits->load_timeout_seconds,
                                      .folder = u->dir};
         int r;
 
@@ -143,9 +164,9 @@ int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err
                 o.plugin_dir = unit_box_dir(u);
         sandbox_policy_init(&policy);
         policy.may_fork = probe; /* nvidia-smi, and the interpreter that knows its packages */
-        r = fill_policy(u, &policy);
+        r = fill_policy(u, &policy, e);
         if (r < 0)
-                return err_set_errno(e, r, "describe the box of %s", u->name);
+                return r;
         if (u->release->manifest->runtime == PLUGIN_RUNTIME_PYTHON ||
             u->release->manifest->packages[0]) {
                 r = show_python(u, &policy, e);

@@ -19,7 +19,8 @@ const char *unit_box_dir(const struct unit *u);
 int unit_box_choose_python(const struct unit *u, struct plugin_manifest *m) must_check;
 /* The operator's interpreter for it, or NULL. */
 const char *unit_box_python(const struct unit *u);
-/* Starts a worker (or a probe) of the current release: as instance_start. */
+/* Starts a worker (or a probe) of the current release: as instance_start; -EBADMSG with words: it
+ * asks for what no plugin may be given. */
 int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err *e) must_check;
 /* The payload of CHECK or LOAD; the others have none. 0 or -ENOMEM. */
 int unit_box_payload(struct unit *u, const struct instance *i, enum wire_type type,

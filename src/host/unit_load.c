@@ -1,5 +1,6 @@
 #include "host/unit_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,13 @@ static void start_worker(struct unit *u, bool probe, struct err *e, int *ret)
         unit_refresh(u, clock_mono_ns());
 }
 
+static enum plugin_error error_of_start(int r)
+{
+        if (r > 0)
+                return PLUGIN_ERROR_ISOLATION_UNAVAILABLE;
+        return r == -EBADMSG ? PLUGIN_ERROR_MANIFEST : PLUGIN_ERROR_INTERNAL;
+}
+
 static void start_first(struct unit *u, bool probe)
 {
         struct err e;
@@ -68,8 +76,7 @@ static void start_first(struct unit *u, bool probe)
 
         start_worker(u, probe, &e, &r);
         if (r != 0)
-                give_up_with(u, r > 0 ? PLUGIN_ERROR_ISOLATION_UNAVAILABLE : PLUGIN_ERROR_INTERNAL,
-                             e.msg);
+                give_up_with(u, error_of_start(r), e.msg);
 }
 
 /* A further instance, or one in place of a dead one. */

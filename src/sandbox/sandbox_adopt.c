@@ -164,8 +164,11 @@ int sandbox_adopt_move(struct sandbox *s)
         char pid[16];
         int n = snprintf(pid, sizeof pid, "%d", s->pid);
 
+        /* Where the pool is busy it may long be dead, and its number another's: who is moved is
+         * killed with the box. */
         for (unsigned i = 0; i < s->cgroup.n; i++)
-                if (write(s->cgroup.procs[i], pid, (size_t)n) < 0)
+                if (pidfd_send_signal(s->pidfd, 0, NULL, 0) < 0 ||
+                    write(s->cgroup.procs[i], pid, (size_t)n) < 0)
                         return -errno;
         return 0;
 }

@@ -202,6 +202,14 @@ static void do_copy(const char *arg)
         answer("%d", pid);
 }
 
+/* reap PID: waits for the end of a copy. */
+static void do_reap(const char *arg)
+{
+        int status = 0;
+
+        answer("%d", waitpid(atoi(arg), &status, 0));
+}
+
 /* Only ever sent to a box whose process limit the test has read before. */
 static void do_bomb(const char *arg unused_param)
 {
@@ -513,6 +521,7 @@ static const struct {
     {"eat_in_child", do_eat_in_child},
     {"fork", do_fork},
     {"copy", do_copy},
+    {"reap", do_reap},
     {"bomb", do_bomb},
     {"exec_in_thread", do_exec_in_thread},
     {"threads", do_threads},

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "sandbox/cgroup_members.h"
@@ -376,6 +378,55 @@ static void test_one_that_is_gone_is_told_so(void **state)
         close_family(&f);
 }
 
+/* A process of our own with that number, which is free; 0: there was none to be had. */
+static pid_t take_number(pid_t wanted)
+{
+        for (int tries = 0; tries < 50; tries++) {
+                FILE *f = fopen("/proc/sys/kernel/ns_last_pid", "w");
+                pid_t pid;
+
+                if (!f)
+                        return 0;
+                fprintf(f, "%d", wanted - 1);
+                if (fclose(f) != 0)
+                        return 0;
+                pid = fork();
+                if (pid == 0)
+                        for (;;)
+                                pause();
+                if (pid == wanted)
+                        return pid;
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+        }
+        return 0;
+}
+
+static void test_nobody_is_moved_who_has_got_its_number(void **state)
+{
+        struct family f = {0};
+        struct err e = {0};
+        pid_t stranger, inner;
+
+        (void)state;
+        open_family(&f);
+        f.copy = expect(&f);
+        inner = (pid_t)test_box_number(&f.t, "copy ping");
+        assert_int_equal(sandbox_adopt_find(f.copy, f.t.sandbox, inner, &e), 0);
+        assert_int_equal(kill(f.copy->pid, SIGKILL), 0);
+        (void)test_box_ask(&f.t, "reap %d", inner);
+        stranger = take_number(f.copy->pid);
+        if (!stranger) {
+                close_family(&f);
+                test_box_skip("nobody gets a number that was another's here");
+        }
+        assert_int_equal(sandbox_adopt_move(f.copy), -ESRCH);
+        close_family(&f);
+        assert_int_equal(waitpid(stranger, NULL, WNOHANG), 0);
+        kill(stranger, SIGKILL);
+        waitpid(stranger, NULL, 0);
+}
+
 static void test_without_the_means_it_is_refused(void **state)
 {
         static const struct {
@@ -459,6 +510,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_one_that_came_between_is_found_after_the_move),
             cmocka_unit_test(test_another_number_than_the_parents_is_refused),
             cmocka_unit_test(test_one_that_is_gone_is_told_so),
+            cmocka_unit_test(test_nobody_is_moved_who_has_got_its_number),
             cmocka_unit_test(test_without_the_means_it_is_refused),
             cmocka_unit_test(test_nothing_is_left),
             cmocka_unit_test(test_lists_of_processes_are_read_strictly),

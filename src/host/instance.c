@@ -85,7 +85,7 @@ void instance_collect_last_words(struct instance *i)
 
 struct verdict_circumstances instance_circumstances(struct instance *i, struct str *tail)
 {
-        bool booting = i->state == INSTANCE_BOOTING ||
+        bool booting = i->state == INSTANCE_BOOTING || i->state == INSTANCE_TEMPLATE ||
                        (i->state == INSTANCE_OVERDUE && i->request != WIRE_CALL);
         scoped(str) struct str all = {0};
 
@@ -358,6 +358,7 @@ void instance_leave(struct instance *i)
                 return;
         i->state = INSTANCE_LEAVING;
         i->leaving = true;
+        loop_timer_unset(i->loop, &i->deadline); /* of a template's last FORK */
         loop_timer_unset(i->loop, &i->grace);
         if (instance_request(i, WIRE_SHUTDOWN, NULL) < 0) {
                 tool_outcome_fail(&o, PLUGIN_ERROR_CANCELLED, "could not be asked to end");
@@ -424,13 +425,16 @@ struct instance *instance_alloc(const struct instance_options *o)
         i->timeout_seconds = o->timeout_seconds;
         i->boot_seconds = o->boot_seconds;
         i->memory_bytes = o->memory_bytes;
-        if (o->plugin_dir) {
-                i->plugin_dir = strdup(o->plugin_dir);
-                i->folder = strdup(o->folder);
-        }
         LIST_INIT(&i->fork.copies);
         wire_parser_init(&i->parser, o->generation, o->max_output);
-        return i;
+        if (!o->plugin_dir)
+                return i;
+        i->plugin_dir = strdup(o->plugin_dir);
+        i->folder = strdup(o->folder);
+        if (i->plugin_dir && i->folder)
+                return i;
+        instance_free(i);
+        return NULL;
 }
 
 int instance_start(struct sandbox_runner *runner, const struct sandbox_policy *policy,

@@ -62,6 +62,8 @@ static int send_fork(struct instance *t, const int *theirs)
         struct str empty = {0};
         int r = instance_begin_request(t, WIRE_FORK);
 
+        /* The deadline covers a frame that began before. */
+        loop_timer_unset(t->loop, &t->grace);
         if (r == 0)
                 r = instance_io_attach(t, theirs, SANDBOX_ADOPT_FDS);
         if (r == 0)
@@ -139,7 +141,11 @@ static void on_moved(struct pool_job *job)
         int r;
 
         f->moving = false;
-        if (!t) {
+        /* A template that is being ended counts it among what is lost, and its timer is not ours.
+         */
+        if (!t || t->state != INSTANCE_TEMPLATE) {
+                if (t)
+                        t->fork.unborn = NULL;
                 instance_free(c);
                 return;
         }
@@ -213,16 +219,25 @@ bool instance_fork_awaits_word(struct instance *c)
         return true;
 }
 
+/* Also one that dies while it is moved. */
+static struct instance *copy_of(const struct instance *t, uint32_t inner)
+{
+        struct instance *c;
+
+        LIST_FOREACH(c, &t->fork.copies, fork.link)
+        if (c->fork.inner == inner)
+                return c;
+        c = t->fork.unborn;
+        return c && c->fork.inner == inner ? c : NULL;
+}
+
 void instance_fork_ended(struct instance *t, const struct wire_ended *m)
 {
         static const int codes[] = {[WIRE_END_EXITED] = CLD_EXITED,
                                     [WIRE_END_KILLED] = CLD_KILLED,
                                     [WIRE_END_DUMPED] = CLD_DUMPED};
-        struct instance *c;
+        struct instance *c = copy_of(t, m->pid);
 
-        LIST_FOREACH(c, &t->fork.copies, fork.link)
-        if (c->fork.inner == m->pid)
-                break;
         if (!c)
                 return; /* one that was given up, or is finished */
         sandbox_tell_end(c->box, codes[m->how], m->status, m->peak_bytes);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ static struct {
         uint32_t seq;
         uint8_t half[WIRE_HEADER_SIZE + 4096]; /* of the frame that `half` began */
         size_t half_at, half_n;
+        pid_t copy;
 } me;
 
 static void leave(int code, const char *why)
@@ -224,6 +226,43 @@ static void do_given(unused_param const char *arg)
         do_log(words);
 }
 
+/* Answers FORK with a copy that waits for its end. */
+static void do_fork(unused_param const char *arg)
+{
+        struct str s = {0};
+
+        (void)read_given();
+        me.copy = fork();
+        if (me.copy == 0)
+                for (;;)
+                        pause();
+        wire_encode_forked(&s, &(struct wire_forked){(uint32_t)me.copy});
+        answer(WIRE_FORKED, &s);
+}
+
+/* Waits for the copy's end by a signal, and tells of it. */
+static void do_ended(unused_param const char *arg)
+{
+        struct wire_ended m = {.pid = (uint32_t)me.copy, .how = WIRE_END_KILLED};
+        struct str s = {0};
+        int status = 0;
+
+        if (waitpid(me.copy, &status, 0) < 0 || !WIFSIGNALED(status))
+                leave(75, "the copy did not die of a signal");
+        m.status = (uint8_t)WTERMSIG(status);
+        wire_encode_ended(&s, &m);
+        answer(WIRE_ENDED, &s);
+}
+
+/* Dies of no signal that can be kept away. */
+static void do_deaf(unused_param const char *arg)
+{
+        sigset_t all;
+
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 /* The first bytes of a LOG; `rest` sends the others. */
 static void do_half(const char *arg)
 {
@@ -327,7 +366,8 @@ static const struct step {
     {"stranger", do_stranger}, {"garbage", do_garbage},   {"nonsense", do_nonsense},
     {"close", do_close},       {"say", do_say},           {"exit", do_exit},
     {"raise", do_raise},       {"sleep", do_sleep},       {"hang", do_hang},
-    {"given", do_given},
+    {"given", do_given},       {"fork", do_fork},         {"ended", do_ended},
+    {"deaf", do_deaf},
 };
 
 static void follow(char *line)

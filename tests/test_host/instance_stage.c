@@ -70,6 +70,11 @@ static void on_ready(struct instance *i, enum wire_type request)
                 instance_leave(i);
                 return;
         }
+        if (s->is_template && request == WIRE_LOAD) {
+                instance_make_template(i, true);
+                str_adds(&s->trace, "template; ");
+                return;
+        }
         for (size_t k = 0; k < ARRAY_LEN(order); k++) {
                 if (order[k].answered != request)
                         continue;
@@ -112,6 +117,11 @@ static void on_broke(struct instance *i, struct tool_call *call, struct tool_out
         struct instance_stage *s = stage_of(i);
 
         assert_int_equal(i->state, INSTANCE_DYING);
+        if (i == s->copy) {
+                str_addf(&s->trace, "copy broke %s; ", plugin_error_name(o->error));
+                keep_outcome(s, o);
+                return;
+        }
         assert_int_equal(s->broke, 0);
         assert_false(instance_is_free(i));
         s->broke++;
@@ -122,10 +132,27 @@ static void on_broke(struct instance *i, struct tool_call *call, struct tool_out
         instance_cancel(i, true);
 }
 
+static void on_forked(struct instance *template, struct instance *copy, const char *refusal)
+{
+        struct instance_stage *s = stage_of(template);
+
+        assert_true(copy || refusal);
+        s->copy = copy;
+        str_adds(&s->trace, copy ? "copy; " : "refused; ");
+        if (!copy)
+                instance_leave(template);
+}
+
 static void on_gone(struct instance *i)
 {
         struct instance_stage *s = stage_of(i);
 
+        if (i == s->copy) {
+                str_adds(&s->trace, "copy gone; ");
+                s->copy = NULL;
+                instance_free(i);
+                return;
+        }
         assert_int_equal(s->broke, 1);
         assert_int_equal(s->gone, 0);
         s->gone++;
@@ -142,6 +169,7 @@ static const struct instance_owner owner = {
     .error = on_error,
     .progress = on_progress,
     .broke = on_broke,
+    .forked = on_forked,
     .gone = on_gone,
 };
 
@@ -160,7 +188,8 @@ static void open_policy(struct instance_stage *s, const char *script)
         assert_int_equal(sandbox_policy_add_env(&s->policy, "FAKE_SCRIPT", script), 0);
 }
 
-void instance_stage_open_with(struct instance_stage *s, const char *script, double boot_seconds)
+static void open_stage(struct instance_stage *s, const char *script, double boot_seconds,
+                       bool is_template)
 {
         const struct sandbox_runner_options runner = {.worker_path = worker_path};
         struct instance_options o = {.owner = &owner,
@@ -174,16 +203,28 @@ void instance_stage_open_with(struct instance_stage *s, const char *script, doub
         struct err e = {0};
 
         memset(s, 0, sizeof *s);
+        s->is_template = is_template;
         plugin_log_init(&s->log);
         if (loop_new(&s->loop, &e) < 0 || pool_new(s->loop, 1, &s->pool, &e) < 0 ||
             sandbox_runner_new(&runner, &s->runner, &e) < 0)
                 fail_msg("%s", e.msg);
         open_policy(s, script);
+        s->policy.forks = is_template ? 2 : 0;
         o.loop = s->loop;
         o.pool = s->pool;
         if (instance_start(s->runner, &s->policy, &o, &s->instance, &e) != 0)
                 fail_msg("%s", e.msg);
         snprintf(s->call.tool, sizeof s->call.tool, "t");
+}
+
+void instance_stage_open_with(struct instance_stage *s, const char *script, double boot_seconds)
+{
+        open_stage(s, script, boot_seconds, false);
+}
+
+void instance_stage_open_template(struct instance_stage *s, const char *script)
+{
+        open_stage(s, script, WAIT_SECONDS, true);
 }
 
 void instance_stage_open(struct instance_stage *s, const char *script)
@@ -193,6 +234,7 @@ void instance_stage_open(struct instance_stage *s, const char *script)
 
 void instance_stage_done(struct instance_stage *s)
 {
+        instance_free(s->copy);
         instance_free(s->instance);
         pool_free(s->pool);
         instance_stage_drop_call(s);

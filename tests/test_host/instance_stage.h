@@ -18,6 +18,8 @@ struct instance_stage {
         struct tool_outcome outcome; /* of the last error or broke */
         const char *refuse_meta;
         bool leave_when_ready; /* stop at the first READY instead of going on */
+        bool is_template;      /* made one when it is loaded, instead of INIT */
+        struct instance *copy; /* what it has forked; NULL: none, or gone */
         struct tool_call call;
         unsigned broke, gone;
 };
@@ -28,6 +30,9 @@ void instance_stage_set_worker(const char *path);
 /* A loop, a runner and a folder; then a worker that follows the script. */
 void instance_stage_open(struct instance_stage *s, const char *script);
 void instance_stage_open_with(struct instance_stage *s, const char *script, double boot_seconds);
+/* One that is loaded and forks: "template; " is its trace then, and "copy; " or "refused; " what
+ * came of a FORK; one that refuses is let go. */
+void instance_stage_open_template(struct instance_stage *s, const char *script);
 void instance_stage_done(struct instance_stage *s);
 
 /* Turns the loop until this stands in the trace; fails the test after 20 s. */

@@ -1,6 +1,9 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +19,32 @@ int log_level_from_name(const char *name)
                 if (!strcmp(name, level_names[i]))
                         return (int)i;
         return -1;
+}
+
+/* One log a process, as one stderr. */
+static atomic_uint lost;
+
+/* A pipe that nobody reads, or a terminal that was stopped, must not stop the host: what it has no
+ * room for is lost, and counted. A line always has the room that poll() promises. */
+static bool put(int fd, const char *line, size_t n)
+{
+        struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+        return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) && fd_write_all(fd, line, n) == 0;
+}
+
+static void tell_lost(int fd, const char *when)
+{
+        char line[160];
+        unsigned n = atomic_exchange(&lost, 0);
+        int m;
+
+        if (n == 0)
+                return;
+        m = snprintf(line, sizeof line, "%s warning %u lines are missing here: nobody read them\n",
+                     when, n);
+        if (!put(fd, line, (size_t)m))
+                atomic_fetch_add(&lost, n);
 }
 
 void log_write(const struct log *log, enum log_level level, const char *fmt, ...)
@@ -36,7 +65,7 @@ void log_write(const struct log *log, enum log_level level, const char *fmt, ...
                 if (line[i] == '\n')
                         line[i] = ' ';
         line[n++] = '\n';
-        /* There is nowhere left to report that the log cannot be written. */
-        if (fd_write_all(log->fd, line, (size_t)n) < 0)
-                return;
+        tell_lost(log->fd, when);
+        if (!put(log->fd, line, (size_t)n))
+                atomic_fetch_add(&lost, 1);
 }

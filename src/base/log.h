@@ -15,7 +15,8 @@ struct log {
 };
 
 /* Writes "2026-11-22T09:41:00.123Z warning words\n". Words from strangers go through
- * str_add_printable first; a line is cut at 2 KiB. */
+ * str_add_printable first; a line is cut at 2 KiB. Never waits: where there is no room for it, it
+ * is lost, and the next line that is written says how many were. */
 void log_write(const struct log *log, enum log_level level, const char *fmt, ...) printf_like(3, 4);
 
 /* "error", "warning", "info", "debug"; -1 when `name` is none of them. */

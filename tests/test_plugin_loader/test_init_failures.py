@@ -89,7 +89,9 @@ class InitFailures(HostCase):
 
     def test_an_instance_is_given_no_call_before_it_has_validated(self):
         self.load_with_a_later_instance("hang", limits={"instances": 2})
-        self.host.wait_health("broken", lambda h: len(h["instances"]) == 2)
+        lines = self.host.events("/v1/plugins/broken/logs?follow=1")
+        self.addCleanup(lines.close)
+        lines.until(lambda event, data: event == "line" and "going wrong in validate" in data["text"])
         calls = [self.host.begin("broken", "ping") for _ in range(4)]
         self.assertEqual([call.join().result for call in calls], [{"pong": "pong"}] * 4)
 

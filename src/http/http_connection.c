@@ -190,6 +190,8 @@ static size_t receive(struct http_conn *c, void *buf, size_t size, int flags)
 static bool fill(struct http_conn *c, size_t most)
 {
         size_t n, cap = c->in_cap ? c->in_cap : HTTP_IN_FIRST;
+        /* All was used, and all of the room had been filled: there is more where that came from. */
+        bool grows = c->in_cap && c->in_off == c->in_cap && c->in_cap < most;
         char *p;
 
         if (c->in_off && (c->in_off == c->in_len || c->in_len == c->in_cap)) {
@@ -197,7 +199,7 @@ static bool fill(struct http_conn *c, size_t most)
                 c->in_len -= c->in_off;
                 c->in_off = 0;
         }
-        if (c->in_len == c->in_cap) {
+        if (c->in_len == c->in_cap || grows) {
                 cap = c->in_cap ? MIN_OF(cap * 2, most) : cap;
                 p = cap > c->in_cap ? realloc(c->in, cap) : NULL;
                 if (!p) {
@@ -313,7 +315,7 @@ static bool pump_body(struct http_conn *c, struct turn *turn)
                 if (!http_exchange_take(c->x, c->in + c->in_off - waiting, waiting))
                         return true;
         }
-        while (c->body_left && turn->bytes < BYTES_MAX && c->readable) {
+        while (c->body_left && turn->bytes < BYTES_MAX && c->readable && !c->dead) {
                 to = http_exchange_room(c->x, &room);
                 if (!to)
                         return true;
@@ -382,7 +384,15 @@ static bool pump_stream(struct http_conn *c)
                 return false;
         }
         c->deadline_ns = HTTP_NEVER;
-        return c->x->stream_ended && end_exchange(c);
+        if (c->x->stream_ended)
+                return end_exchange(c);
+        if (c->out.cap > HTTP_IN_FIRST) { /* it has caught up */
+                str_done(&c->out);
+                http_server_release_some(c->server, c->x, c->x->stream_held);
+                c->x->stream_held = 0;
+        }
+        http_conn_check_client(c); /* its end may have come together with its request */
+        return false;
 }
 
 static bool pump_phase(struct http_conn *c, struct turn *turn)
@@ -393,7 +403,7 @@ static bool pump_phase(struct http_conn *c, struct turn *turn)
                 return pump_head(c, turn);
         case HTTP_PHASE_BODY:
                 (void)http_conn_flush(c); /* "100 Continue" */
-                return pump_body(c, turn);
+                return !c->dead && pump_body(c, turn);
         case HTTP_PHASE_SKIP:
                 return pump_skip(c);
         case HTTP_PHASE_SEND:
@@ -401,6 +411,7 @@ static bool pump_phase(struct http_conn *c, struct turn *turn)
         case HTTP_PHASE_STREAM:
                 return pump_stream(c);
         case HTTP_PHASE_CALL:
+                http_conn_check_client(c); /* its end may have come together with its request */
                 return false;
         }
         return false;

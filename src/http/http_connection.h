@@ -24,12 +24,10 @@
 #include "http/http_server.h"
 #include "http/http_target.h"
 
-#define HTTP_IN_FIRST KIB(4) /* room for what comes in; kept between requests */
-#define HTTP_IN_MAX   (HTTP_HEAD_MAX + KIB(4))
-#define HTTP_IN_CHUNK KIB(64) /* the same while chunks come */
-#define HTTP_DRAIN_MAX                                                                             \
-        KIB(64) /* a refused body up to this is read so that the connection lives                  \
-                 */
+#define HTTP_IN_FIRST       KIB(4) /* room for what comes in; kept between requests */
+#define HTTP_IN_MAX         (HTTP_HEAD_MAX + KIB(4))
+#define HTTP_IN_CHUNK       KIB(64) /* the same while chunks come */
+#define HTTP_DRAIN_MAX      KIB(64) /* a refused body up to this is read: the connection lives */
 #define HTTP_LINGERS_MAX    64
 #define HTTP_LINGER_SECONDS 3
 #define HTTP_RESERVE        8 /* connections, and descriptors, kept for http_options.reserved_for */
@@ -73,16 +71,15 @@ struct http_conn {
         int64_t deadline_ns; /* when to look at it next */
         int64_t limit_ns;    /* the end of a phase that is looked at by windows */
         size_t moved;        /* bytes of body or answer since the window began */
-        int64_t probe_ns;
-        bool ready;       /* in the ready list: http_conn_pump is due */
-        bool readable;    /* the socket may hold bytes, or the end */
-        bool half_closed; /* the client has sent FIN */
-        bool ended;       /* and all before it was read */
-        bool lost;        /* reset: nobody is there */
-        bool dead;        /* we gave it up; the next turn frees it */
-        bool lingers;     /* closes with unread bytes: give the client time to read our answer */
-        bool reserved;    /* one of the reserve: answers what the reserve is for, once */
-        bool close_after; /* no request follows the one under way */
+        bool ready;          /* in the ready list: http_conn_pump is due */
+        bool readable;       /* the socket may hold bytes, or the end */
+        bool half_closed;    /* the client has sent FIN */
+        bool ended;          /* and all before it was read */
+        bool lost;           /* reset: nobody is there */
+        bool dead;           /* we gave it up; the next turn frees it */
+        bool lingers;        /* closes with unread bytes: give the client time to read our answer */
+        bool reserved;       /* one of the reserve: answers what the reserve is for, once */
+        bool close_after;    /* no request follows the one under way */
 
         char *in; /* what was read and is not used yet: in[in_off..in_len) */
         size_t in_off, in_len, in_cap;
@@ -110,14 +107,12 @@ struct http_exchange {
         char *body;
         size_t body_len, body_cap, body_seen; /* seen: before an owner took it away */
         size_t held;                          /* charged to the server's budget */
-        bool judged;                          /* handler->head was called, or need not be */
         bool called;                          /* handler->request was called */
         bool answered;                        /* a plain reply was given */
         bool streams, stream_ended;
-        bool is_head; /* the request is HEAD: no body goes back */
         bool chunked; /* a stream's pieces go out as chunks */
         bool told_gone;
-        size_t stream_max;
+        size_t stream_max, stream_held; /* held: of `held`, for what a stream has unread */
         void *data;
         const char *method;
         struct http_field *fields; /* behind `text` */
@@ -150,7 +145,7 @@ struct http_server {
         unsigned n_conns, n_reserved, exchanges, n_lingers;
         unsigned n_gone; /* connections, since the owner was told */
         struct http_linger *lingers;
-        int64_t now_ns;       /* as of the loop's last turn */
+        int64_t now_ns;       /* as of the loop's last turn, or the last answer */
         int64_t next_scan_ns; /* no deadline passes before this */
         int64_t date_s;       /* of `date` */
         char date[40];
@@ -162,7 +157,9 @@ struct http_server {
 void http_server_want_scan(struct http_server *s, int64_t at_ns);
 /* n more bytes held for a client. False: the budget is spent, nothing was charged. */
 bool http_server_hold(struct http_server *s, struct http_exchange *x, size_t n) must_check;
+/* All that x holds; n bytes of it. */
 void http_server_release(struct http_server *s, struct http_exchange *x);
+void http_server_release_some(struct http_server *s, struct http_exchange *x, size_t n);
 
 /* ---- http_accept.c ---- */
 void http_accept_some(struct http_server *s);

@@ -36,7 +36,6 @@ static struct http_exchange *exchange_new(struct http_conn *c)
         }
         x->text[h->method + h->method_len] = x->text[h->target + h->target_len] = '\0';
         x->method = x->text + h->method;
-        x->is_head = strcmp(x->method, "HEAD") == 0;
         return x;
 }
 
@@ -97,7 +96,6 @@ static bool is_wanted(struct http_exchange *x)
 {
         struct http_server *s = x->conn->server;
 
-        x->judged = true;
         if (s->handler.head(s->handler.ctx, x) == 0 && !x->answered)
                 return true;
         if (!x->answered)
@@ -126,7 +124,6 @@ void http_exchange_begin(struct http_conn *c)
         c->body_left = c->head.length;
         c->chunks = (struct http_chunks){0};
         c->close_after = !c->head.keep_alive || c->reserved;
-        c->probe_ns = 0;
         if (!c->x) {
                 http_reply_refuse(c, 503, "the server is out of memory");
                 return;

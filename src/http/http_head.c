@@ -89,6 +89,7 @@ static int read_request_line(struct http_head *h, const char *bytes, size_t at, 
                 return r;
         if (!is_known_method(s, (size_t)(space - s)))
                 return refuse(NOT_IMPLEMENTED, "the request's method is not known here", ret_words);
+        h->is_head = space - s == 4 && memcmp(s, "HEAD", 4) == 0;
         h->method = (uint16_t)at;
         h->method_len = (uint16_t)(space - s);
         h->target = (uint16_t)(target - bytes);
@@ -127,7 +128,8 @@ static int read_field(struct http_head *h, const char *bytes, size_t at, size_t 
 struct framing {
         unsigned hosts, lengths, codings, expects;
         const struct http_field *length, *coding, *expect, *content_coding;
-        bool twice; /* one that may be there once */
+        bool twice;  /* one that may be there once */
+        bool closes; /* "Connection: close", whatever else is said of it */
 };
 
 static bool is_name(const char *bytes, const struct http_field *f, const char *wanted, size_t n)
@@ -143,7 +145,8 @@ static bool is_value(const char *bytes, const struct http_field *f, const char *
 }
 
 /* "Connection: close, x": what the client says of the connection. */
-static void read_connection(struct http_head *h, const char *bytes, const struct http_field *f)
+static void read_connection(struct http_head *h, const char *bytes, const struct http_field *f,
+                            struct framing *w)
 {
         const char *p = bytes + f->value, *end = p + f->value_len;
 
@@ -154,10 +157,7 @@ static void read_connection(struct http_head *h, const char *bytes, const struct
                         p++;
                 while (p + n < end && p[n] != ' ' && p[n] != '\t' && p[n] != ',')
                         n++;
-                if (n == 5 && strncasecmp(p, "close", 5) == 0) {
-                        h->keep_alive = false;
-                        return;
-                }
+                w->closes |= n == 5 && strncasecmp(p, "close", 5) == 0;
                 if (n == 10 && strncasecmp(p, "keep-alive", 10) == 0)
                         h->keep_alive = true;
                 p += n;
@@ -182,7 +182,7 @@ static void sort_field(struct http_head *h, const char *bytes, struct framing *w
                 w->expects++;
                 w->expect = f;
         } else if (is_name(bytes, f, "Connection", 10)) {
-                read_connection(h, bytes, f);
+                read_connection(h, bytes, f, w);
         } else {
                 for (size_t k = 0; k < ARRAY_LEN(once); k++)
                         if (is_name(bytes, f, once[k], strlen(once[k])))
@@ -269,6 +269,7 @@ static int finish(struct http_head *h, const char *bytes, const char **ret_words
         h->keep_alive = h->version_11;
         for (uint16_t i = 0; i < h->n; i++)
                 sort_field(h, bytes, &w, i);
+        h->keep_alive &= !w.closes;
         r = judge_framing(h, bytes, &w, ret_words);
         if (r)
                 return r;

@@ -24,14 +24,15 @@ struct http_field {
         uint16_t name, name_len, value, value_len; /* offsets; the value without white space */
 };
 
-/* Zero-initialise, or http_head_reset. Everything but `size` means something only once the head is
- * complete. */
+/* Zero-initialise, or http_head_reset. Everything but `size` and `is_head` means something only
+ * once the head is complete. */
 struct http_head {
         uint32_t size; /* bytes looked at; of a complete head: its own */
         uint32_t line; /* where the line under way begins */
         uint16_t method, method_len, target, target_len;
         uint16_t n;
         bool started; /* the request line was read */
+        bool is_head; /* HEAD: no body goes back; known from the request line on */
         bool version_11;
         bool keep_alive; /* the client wants the connection to go on */
         bool has_body, expects_continue;

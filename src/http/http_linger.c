@@ -22,6 +22,7 @@ static void linger_free(struct http_server *s, struct http_linger *l)
         epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, l->fd, NULL);
         fd_close(l->fd);
         free(l);
+        http_accept_refill(s);
 }
 
 void http_linger_add(struct http_server *s, int fd)

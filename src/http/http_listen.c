@@ -1,5 +1,4 @@
-/* http_listen.c -- the listening socket is ours, not the library's, so that its errors have words.
- */
+/* http_listen.c -- resolving, binding, listening: each error has words. */
 #include "http/http_listen.h"
 
 #include <arpa/inet.h>

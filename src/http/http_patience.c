@@ -24,10 +24,17 @@ static void give_up(struct http_conn *c)
  * interim response tells: who waits ignores it, who is gone answers with a reset. */
 static void probe(struct http_conn *c)
 {
-        ssize_t n = send(c->fd, interim, sizeof interim - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n;
 
-        c->probe_ns = c->server->now_ns + PROBE_NS;
-        http_server_want_scan(c->server, c->probe_ns);
+        if (!http_conn_flush(c)) { /* half an interim response of ours is still on its way */
+                if (c->lost)
+                        give_up(c);
+                return;
+        }
+        n = send(c->fd, interim, sizeof interim - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        c->deadline_ns = c->server->now_ns + PROBE_NS;
+        http_server_want_scan(c->server, c->deadline_ns);
         if (n < 0 ? errno != EAGAIN && errno != EINTR : n < (ssize_t)sizeof interim - 1)
                 give_up(c);
 }
@@ -43,7 +50,7 @@ void http_conn_check_client(struct http_conn *c)
         if (c->lost || (c->half_closed && c->phase == HTTP_PHASE_STREAM && !c->x->stream_ended))
                 give_up(c);
         else if (c->half_closed && c->phase == HTTP_PHASE_CALL && c->head.version_11 &&
-                 c->probe_ns <= c->server->now_ns)
+                 (c->deadline_ns == HTTP_NEVER || c->deadline_ns <= c->server->now_ns))
                 probe(c);
 }
 

@@ -16,14 +16,12 @@
 #define JSON           "application/json"
 #define CHUNK_HEAD_MAX 20
 
-/* status, reason: every one that we or our owner send. */
+/* status, reason: what we or our owner send, and those that have no body. */
 static const struct {
         unsigned status;
         const char *reason;
 } reasons[] = {
     {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
     {204, "No Content"},
     {304, "Not Modified"},
     {400, "Bad Request"},
@@ -31,15 +29,12 @@ static const struct {
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
     {408, "Request Timeout"},
-    {409, "Conflict"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
     {422, "Unprocessable Content"},
-    {426, "Upgrade Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {499, "Client Closed Request"},
@@ -90,11 +85,16 @@ static void add_head(struct http_server *s, struct str *to, unsigned status,
         str_adds(to, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 }
 
+static bool has_no_body(unsigned status)
+{
+        return status == 204 || status == 304;
+}
+
 static void add_length(struct str *to, unsigned status, size_t size)
 {
         char line[48];
 
-        if (status == 204 || status == 304)
+        if (has_no_body(status))
                 return;
         snprintf(line, sizeof line, "Content-Length: %zu\r\n", size);
         str_adds(to, line);
@@ -128,6 +128,8 @@ static void send_answer(struct http_conn *c, char *take_body, size_t size)
         struct http_server *s = c->server;
         int64_t seconds = (int64_t)(size / HTTP_SEND_RATE_MIN);
 
+        /* An owner that answers later does so between two turns, perhaps long after the last. */
+        s->now_ns = clock_mono_ns();
         c->answer = take_body;
         c->answer_size = take_body ? size : 0;
         c->answer_off = 0;
@@ -170,6 +172,7 @@ void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply
         size_t size = body ? reply->size : 0;
 
         if (x->answered || x->streams || c->dead) {
+                x->answered |= !x->streams; /* nobody reads it, but it was given */
                 free(body);
                 return;
         }
@@ -187,7 +190,7 @@ void http_exchange_reply(struct http_exchange *x, const struct http_reply *reply
                 add_header(&c->out, reply->extra[i], reply->extra[i + 1]);
         add_length(&c->out, reply->status, size);
         add_connection(c, &c->out);
-        if (x->is_head || size == 0) {
+        if (c->head.is_head || size == 0 || has_no_body(reply->status)) {
                 free(body);
                 body = NULL;
         }
@@ -217,7 +220,7 @@ void http_reply_refuse(struct http_conn *c, unsigned status, const char *words)
         /* What is behind a request like this may be anything: close, without a reset. */
         c->close_after = c->lingers = true;
         add_refusal_head(s, &c->out, status, size);
-        if (c->x && c->x->is_head)
+        if (c->head.is_head)
                 free(take_ptr(body));
         send_answer(c, body, size);
 }
@@ -253,7 +256,7 @@ int http_exchange_stream(struct http_exchange *x, unsigned status, const char *c
         if (c->dead || x->told_gone)
                 return -EPIPE;
         add_head(c->server, &c->out, status, content_type);
-        x->chunked = c->head.version_11 && !x->is_head;
+        x->chunked = c->head.version_11 && !c->head.is_head;
         if (!c->head.version_11)
                 c->close_after = true; /* it ends with the connection */
         else
@@ -263,7 +266,7 @@ int http_exchange_stream(struct http_exchange *x, unsigned status, const char *c
                 return -ENOMEM;
         x->streams = true;
         x->stream_max = buffer_max;
-        x->stream_ended = x->is_head;
+        x->stream_ended = c->head.is_head;
         http_conn_enter(c, HTTP_PHASE_STREAM, HTTP_NEVER, false);
         http_conn_ready(c);
         return 0;
@@ -288,9 +291,12 @@ static int stream_room(struct http_exchange *x, size_t n)
         }
         if (!str_reserve(&c->out, n))
                 return -ENOMEM;
-        return c->out.cap == before || http_server_hold(c->server, x, c->out.cap - before)
-                   ? 0
-                   : -ENOBUFS;
+        if (c->out.cap == before)
+                return 0;
+        if (!http_server_hold(c->server, x, c->out.cap - before))
+                return -ENOBUFS;
+        x->stream_held += c->out.cap - before;
+        return 0;
 }
 
 int http_exchange_send(struct http_exchange *x, const void *data, size_t n)
@@ -303,7 +309,7 @@ int http_exchange_send(struct http_exchange *x, const void *data, size_t n)
         if (c->dead)
                 return -EPIPE;
         if (x->stream_ended)
-                return x->is_head ? -EPIPE : -EINVAL;
+                return c->head.is_head ? -EPIPE : -EINVAL;
         if (n == 0)
                 return 0;
         if (n > x->stream_max || http_exchange_unread(x) > x->stream_max - n)

@@ -30,10 +30,15 @@ bool http_server_hold(struct http_server *s, struct http_exchange *x, size_t n)
         return true;
 }
 
+void http_server_release_some(struct http_server *s, struct http_exchange *x, size_t n)
+{
+        s->held -= n;
+        x->held -= n;
+}
+
 void http_server_release(struct http_server *s, struct http_exchange *x)
 {
-        s->held -= x->held;
-        x->held = 0;
+        http_server_release_some(s, x, x->held);
 }
 
 /* ---- deadlines ---- */

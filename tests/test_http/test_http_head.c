@@ -217,6 +217,25 @@ static void test_says_what_is_in_it(void **state)
         free(h);
 }
 
+static void test_close_is_meant_wherever_it_stands(void **state)
+{
+        static const char *const heads[] = {
+            LINE "Connection: close\r\nConnection: keep-alive\r\n\r\n",
+            LINE "Connection: keep-alive, close\r\n\r\n",
+            LINE "Connection: close, keep-alive\r\n\r\n",
+        };
+        struct http_head *h = calloc(1, sizeof *h);
+        size_t looked;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+                assert_int_equal(read_in_steps(h, heads[i], strlen(heads[i]), 7, &looked),
+                                 HTTP_HEAD_COMPLETE);
+                assert_false(h->keep_alive);
+        }
+        free(h);
+}
+
 /* ---- chunks ---- */
 
 /* 0 and the text, -EBADMSG, or 1 when the end has not come. */
@@ -329,6 +348,7 @@ int main(void)
             cmocka_unit_test(test_needs_no_more_bytes_than_show_the_fault),
             cmocka_unit_test(test_holds_its_limits),
             cmocka_unit_test(test_says_what_is_in_it),
+            cmocka_unit_test(test_close_is_meant_wherever_it_stands),
             cmocka_unit_test(test_takes_chunks_apart_wherever_they_are_cut),
             cmocka_unit_test(test_refuses_chunks_that_are_malformed),
             cmocka_unit_test(test_bounds_what_stands_between_chunks),

@@ -59,6 +59,16 @@ static void test_head_gets_the_headers_and_no_body(void **state)
         assert_string_equal(strstr(got, "\r\n\r\n"), "\r\n\r\n");
 }
 
+static void test_head_gets_no_body_with_a_refusal_either(void **state)
+{
+        scoped(str) struct str in = {0};
+        const char *got =
+            http_fixture_ask(*state, &in, "HEAD /now HTTP/1.1\r\n" HOST HOST "\r\n", NULL);
+
+        assert_int_equal(http_fixture_status(got), 400);
+        assert_string_equal(strstr(got, "\r\n\r\n"), "\r\n\r\n");
+}
+
 static void test_keeps_the_connection_for_more_requests(void **state)
 {
         struct http_fixture *f = *state;
@@ -670,6 +680,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             T(test_answers_with_the_headers_that_are_always_sent),
             T(test_head_gets_the_headers_and_no_body),
+            T(test_head_gets_no_body_with_a_refusal_either),
             T(test_keeps_the_connection_for_more_requests),
             T(test_answers_a_thousand_pipelined_requests_in_order),
             T(test_a_refusal_at_the_head_reads_a_small_body_and_lives_on),

@@ -21,7 +21,7 @@ static bool parse_line(char *line, struct check_finding *ret)
         ret->problem = !strcmp(kind, "problem");
         ret->place = line ? strsep(&line, "\t") : NULL;
         ret->words = line ? strsep(&line, "\t") : NULL;
-        ret->package = line ? strsep(&line, "\t") : (char[]){""};
+        ret->package = line ? strsep(&line, "\t") : "";
         return ret->words && !line && (ret->problem || !strcmp(kind, "note"));
 }
 

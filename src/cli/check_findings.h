@@ -13,10 +13,10 @@
 #include "base/str.h"
 
 struct check_finding {
-        bool problem; /* else a note */
-        char *place;  /* file:line, file, or what it is about */
-        char *words;
-        char *package; /* that pip would install; "" when there is none */
+        bool problem;      /* else a note */
+        const char *place; /* file:line, file, or what it is about */
+        const char *words;
+        const char *package; /* that pip would install; "" when there is none */
 };
 
 struct check_findings {

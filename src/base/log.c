@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,9 +20,6 @@ int log_level_from_name(const char *name)
         return -1;
 }
 
-/* One log a process, as one stderr. */
-static atomic_uint lost;
-
 /* A pipe that nobody reads, or a terminal that was stopped, must not stop the host: what it has no
  * room for is lost, and counted. A line always has the room that poll() promises. */
 static bool put(int fd, const char *line, size_t n)
@@ -33,18 +29,24 @@ static bool put(int fd, const char *line, size_t n)
         return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) && fd_write_all(fd, line, n) == 0;
 }
 
-static void tell_lost(int fd, const char *when)
+static void count_lost(const struct log *log, unsigned n)
+{
+        if (log->lost)
+                atomic_fetch_add(log->lost, n);
+}
+
+static void tell_lost(const struct log *log, const char *when)
 {
         char line[160];
-        unsigned n = atomic_exchange(&lost, 0);
+        unsigned n = log->lost ? atomic_exchange(log->lost, 0) : 0;
         int m;
 
         if (n == 0)
                 return;
         m = snprintf(line, sizeof line, "%s warning %u lines are missing here: nobody read them\n",
                      when, n);
-        if (!put(fd, line, (size_t)m))
-                atomic_fetch_add(&lost, n);
+        if (!put(log->fd, line, (size_t)m))
+                count_lost(log, n);
 }
 
 void log_write(const struct log *log, enum log_level level, const char *fmt, ...)
@@ -65,7 +67,7 @@ void log_write(const struct log *log, enum log_level level, const char *fmt, ...
                 if (line[i] == '\n')
                         line[i] = ' ';
         line[n++] = '\n';
-        tell_lost(log->fd, when);
+        tell_lost(log, when);
         if (!put(log->fd, line, (size_t)n))
-                atomic_fetch_add(&lost, 1);
+                count_lost(log, 1);
 }

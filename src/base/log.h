@@ -4,14 +4,18 @@
 #ifndef FORGESYTE_BASE_LOG_H
 #define FORGESYTE_BASE_LOG_H
 
+#include <stdatomic.h>
+
 #include "base/macro.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* fd: where lines go. level: the most talkative level that is written. */
+/* fd: where lines go. level: the most talkative level that is written. lost: the owner's count of
+ * lines that nobody has been told of; NULL: none is told of. */
 struct log {
         int fd;
         enum log_level level;
+        atomic_uint *lost;
 };
 
 /* Writes "2026-11-22T09:41:00.123Z warning words\n". Words from strangers go through

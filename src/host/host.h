@@ -26,6 +26,7 @@ struct host_core {
         struct pool *pool;
         struct supervisor *supervisor;
         struct log log;
+        atomic_uint lost_lines; /* the log's */
         char worker[4096];
 };
 /* like: what of supervisor_options is the caller's: on_event, ctx, only, check_only. */

@@ -44,7 +44,7 @@ int host_core_init(struct host_core *c, const struct host_config *config,
         struct supervisor_options o = *like;
         int r;
 
-        *c = (struct host_core){.log = {STDERR_FILENO, config->log_level}};
+        *c = (struct host_core){.log = {STDERR_FILENO, config->log_level, &c->lost_lines}};
         r = find_worker(config, c->worker, sizeof c->worker, e);
         if (r == 0)
                 r = loop_new(&c->loop, e);

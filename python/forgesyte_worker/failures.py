@@ -78,8 +78,10 @@ class Failures:
             return Failure(wire.DECLARED, type_, _bounded(_str(e) or type_))
         if isinstance(e, Told):
             return Failure(wire.EXCEPTION, e.type, _bounded(str(e)))
-        if _is_cancelled(e):
-            return Failure(wire.EXCEPTION, "Cancelled", "the client has left")
+        cancelled = _cancelled_in(e)
+        if cancelled is not None:
+            words = _str(cancelled) or "raised by the plugin itself"
+            return Failure(wire.EXCEPTION, "Cancelled", _bounded(words))
         return Failure(wire.EXCEPTION, _type_name(e), self._words(e), self._traceback(e))
 
     def _of_stage(self, kind: int, type_: str, e: BaseException) -> Failure:
@@ -222,13 +224,13 @@ def _type_name(e: BaseException) -> str:
     return "Exception"
 
 
-def _is_cancelled(e: Optional[BaseException]) -> bool:
+def _cancelled_in(e: Optional[BaseException]) -> Optional[Cancelled]:
     """Also when somebody has made another exception of it on its way out."""
     for _ in range(10):
         if e is None or isinstance(e, Cancelled):
             break
         e = e.__cause__ or e.__context__
-    return isinstance(e, Cancelled)
+    return e if isinstance(e, Cancelled) else None
 
 
 def _is_runtime(filename: str) -> bool:

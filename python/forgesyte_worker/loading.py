@@ -56,6 +56,8 @@ def load(folder: str, entrypoint: str) -> Callable[[], Any]:
 
 def _import_file(folder: str, path: str) -> types.ModuleType:
     full = os.path.join(folder, path)
+    if os.path.exists(full) and not os.path.isfile(full):
+        raise _told(f"{path} in the plugin's folder is no file")
     if not os.path.isfile(full):
         raise _told(f"there is no file {path} in the plugin's folder{_python_files(folder)}")
     _refuse_binary(full, path)

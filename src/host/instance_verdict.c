@@ -54,6 +54,10 @@ static void fail_with_tail(struct tool_outcome *o, enum plugin_error error, cons
                 str_addc(&place, '\n');
         else if (tail.len)
                 str_addc(&place, ' ');
+        if (place.bad || tail.bad) {
+                str_done(&place);
+                str_done(&tail);
+        }
         tool_outcome_fail(o, error, "%s%s%s%s", sentence, place.len ? place.data : "",
                           tail.len ? "Last stderr: " : "", tail.len ? tail.data : "");
         keep_tail(c, o);
@@ -236,6 +240,19 @@ static void keep_place(const char *trace, const char *plugin_dir, struct tool_ou
         o->place = str_take(&text);
 }
 
+/* Its class is called as what only the host finds out: the name goes into the words. */
+static void tell_its_name(struct tool_outcome *o)
+{
+        scoped(str) struct str words = {0};
+
+        str_addf(&words, "%s: %s", o->type, o->words ? o->words : "");
+        o->type[0] = '\0';
+        if (words.bad)
+                return;
+        free(o->words);
+        o->words = str_take(&words);
+}
+
 void verdict_of_error(const struct wire_error *m, const char *stage, const char *plugin_dir,
                       struct tool_outcome *o)
 {
@@ -244,9 +261,14 @@ void verdict_of_error(const struct wire_error *m, const char *stage, const char 
 
         str_add_printable(&text, m->text.p, m->text.len, TEXT_MAX);
         str_add_printable(&trace, m->traceback.p, m->traceback.len, TRACEBACK_MAX);
-        tool_outcome_fail(o, error, "%s",
-                          text.data && text.len ? text.data : "the plugin gave no reason");
-        if (trace.len > 0 && error == PLUGIN_ERROR_EXCEPTION)
+        /* Half of the words would pass for the plugin's own: then none, as without memory for all.
+         */
+        if (text.bad)
+                o->error = error;
+        else
+                tool_outcome_fail(o, error, "%s",
+                                  text.len ? text.data : "the plugin gave no reason");
+        if (trace.len > 0 && !trace.bad && error == PLUGIN_ERROR_EXCEPTION)
                 keep_place(trace.data, plugin_dir, o);
         if (trace.len > 0)
                 o->traceback = str_take(&trace);
@@ -258,4 +280,6 @@ void verdict_of_error(const struct wire_error *m, const char *stage, const char 
          * not. */
         if (error == PLUGIN_ERROR_DECLARED && plugin_error_is_reserved(o->type))
                 o->type[0] = '\0';
+        if (error == PLUGIN_ERROR_EXCEPTION && plugin_error_is_finding(o->type))
+                tell_its_name(o);
 }

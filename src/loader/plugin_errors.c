@@ -49,6 +49,18 @@ bool plugin_error_is_reserved(const char *name)
         return false;
 }
 
+bool plugin_error_is_finding(const char *name)
+{
+        static const enum plugin_error findings[] = {
+            PLUGIN_ERROR_MEMORY_LIMIT,   PLUGIN_ERROR_CRASHED,           PLUGIN_ERROR_PROTOCOL,
+            PLUGIN_ERROR_RESOURCE_LIMIT, PLUGIN_ERROR_SANDBOX_VIOLATION, PLUGIN_ERROR_CANCELLED};
+
+        for (size_t i = 0; i < ARRAY_LEN(findings); i++)
+                if (!strcmp(rows[findings[i]].name, name))
+                        return true;
+        return false;
+}
+
 unsigned plugin_error_status(enum plugin_error e)
 {
         return row_of(e)->status;

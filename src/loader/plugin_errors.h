@@ -67,6 +67,8 @@ const char *plugin_error_name(enum plugin_error e);
 /* Is it a name above that goes with another status than a declared error's? A plugin's own error
  * must not pass for one of the host's. */
 bool plugin_error_is_reserved(const char *name);
+/* Is it the host's own finding, which no exception may pass for, whatever its class is called? */
+bool plugin_error_is_finding(const char *name);
 unsigned plugin_error_status(enum plugin_error e);
 /* Does it make the plugin FAILED (under "on_error": "fail")? */
 bool plugin_error_fails_plugin(enum plugin_error e);

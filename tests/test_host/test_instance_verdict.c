@@ -1,5 +1,6 @@
 /* Obituary by stage to error, words and signal: a table. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../support/test.h"
@@ -417,6 +418,28 @@ static void test_a_declared_error_does_not_pass_for_one_of_the_hosts(void **stat
         tool_outcome_done(&o);
 }
 
+static void test_an_exception_does_not_pass_for_a_finding_of_the_host(void **state)
+{
+        static const char *const names[] = {"MemoryLimitExceeded",   "PluginCrashed",
+                                            "ProtocolError",         "Cancelled",
+                                            "ResourceLimitExceeded", "SandboxViolation"};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                struct wire_error m = {WIRE_ERROR_EXCEPTION, wire_str_of(names[i]),
+                                       wire_str_of("words"), wire_str_of("")};
+                struct tool_outcome o = {0};
+                char words[64];
+
+                snprintf(words, sizeof words, "%s: words", names[i]);
+                verdict_of_error(&m, "call", NULL, &o);
+                assert_int_equal(o.error, PLUGIN_ERROR_EXCEPTION);
+                assert_string_equal(o.type, "");
+                assert_string_equal(o.words, words);
+                tool_outcome_done(&o);
+        }
+}
+
 static void test_a_plugins_words_are_bounded_and_printable(void **state)
 {
         scoped(str) struct str text = {0};
@@ -449,6 +472,7 @@ int main(void)
             cmocka_unit_test(test_each_error_frame_has_its_error_by_stage),
             cmocka_unit_test(test_a_type_is_a_name_or_nothing),
             cmocka_unit_test(test_a_declared_error_does_not_pass_for_one_of_the_hosts),
+            cmocka_unit_test(test_an_exception_does_not_pass_for_a_finding_of_the_host),
             cmocka_unit_test(test_a_plugins_words_are_bounded_and_printable),
         };
 

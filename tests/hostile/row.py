@@ -12,7 +12,7 @@ import os
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 FAMILIES = ("load", "init", "validate", "crash", "hang", "memory", "files", "protocol", "escape",
-            "output", "teardown")
+            "output", "teardown", "extra")
 DEFAULTS = {"version": "1.0.0",
             "limits": {"timeout_seconds": 10, "memory_mb": 128, "load_timeout_seconds": 20}}
 ROWS = {}

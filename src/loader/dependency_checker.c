@@ -175,11 +175,15 @@ int dependency_checker_plan_source(struct dependency_plan *p, const struct plugi
                 return 0;
         if (!p->interpreter)
                 r = choose_interpreter(p, m, box_dir, host_python);
+        if (r < 0)
+                return r;
         for (char **name = m->packages; *name; name++)
                 str_addf(&declared, "%s\n", *name);
         str_adds(&declared, "");
+        if (declared.bad)
+                return -ENOMEM;
         grown = realloc(p->checks, (p->n + 1) * sizeof *grown);
-        if (r < 0 || declared.bad || !grown)
+        if (!grown)
                 return -ENOMEM;
         p->checks = grown;
         r = add(p, WIRE_CHECK_SOURCE, mem_dup0(m->entrypoint, strlen(m->entrypoint)), declared.data,
@@ -373,16 +377,18 @@ int dependency_checker_verdict(const struct dependency_plan *p, const struct wir
         return reason->bad ? err_set_errno(e, -ENOMEM, "say what is missing") : found;
 }
 
-char *dependency_checker_findings(const struct dependency_plan *p, const struct wire_report *report)
+int dependency_checker_findings(const struct dependency_plan *p, const struct wire_report *report,
+                                char **ret)
 {
         struct str text = {0};
 
+        *ret = NULL;
         if (report->n_verdicts != p->n || p->n == 0 || !is_source(&p->checks[p->n - 1]))
-                return NULL;
+                return 0;
         if (report->verdicts[p->n - 1].status == WIRE_CHECK_UNKNOWN)
                 str_adds(&text, "problem\tpython\t");
         str_add_printable(&text, report->verdicts[p->n - 1].detail.p,
                           report->verdicts[p->n - 1].detail.len, FINDINGS_MAX);
-        str_adds(&text, "");
-        return str_take(&text);
+        *ret = str_take(&text);
+        return *ret ? 0 : -ENOMEM;
 }

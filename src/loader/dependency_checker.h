@@ -25,7 +25,8 @@ struct dependency_plan {
 int dependency_checker_plan(const struct plugin_manifest *m, const char *box_dir,
                             const char *host_python, struct dependency_plan *ret) must_check;
 /* One more check, of a Python plugin's source; its verdict is findings, which
- * dependency_checker_verdict passes over. -E2BIG as above. */
+ * dependency_checker_verdict passes over. -E2BIG as above; a plan that failed is good for
+ * dependency_plan_done alone. */
 int dependency_checker_plan_source(struct dependency_plan *p, const struct plugin_manifest *m,
                                    const char *box_dir, const char *host_python) must_check;
 void dependency_plan_done(struct dependency_plan *p);
@@ -34,13 +35,13 @@ void dependency_checker_encode(const struct dependency_plan *p, struct str *to);
 
 /* Adds the reason, all problems joined by "; " in the diagrams' words with what was found in
  * brackets behind, to `reason`. 0: all is there; 1: something is missing or broken; -EBADMSG: the
- * report does not fit the plan. gpu: the fixed sentence, then which check failed how. */
+ * report does not fit the plan; -ENOMEM. gpu: the fixed sentence, then which check failed how. */
 int dependency_checker_verdict(const struct dependency_plan *p, const struct wire_report *report,
                                struct str *reason, struct err *e) must_check;
 
 /* What a plan with a check of the source learnt from a report that fits it: lines as in
- * docs/PROTOCOL.md, made printable. NULL: no such check, or no memory. */
-char *dependency_checker_findings(const struct dependency_plan *p,
-                                  const struct wire_report *report);
+ * docs/PROTOCOL.md, made printable. *ret is NULL where there is no such check. -ENOMEM. */
+int dependency_checker_findings(const struct dependency_plan *p, const struct wire_report *report,
+                                char **ret) must_check;
 
 #endif

@@ -62,7 +62,8 @@ static void move(struct plugin_loader *l, enum plugin_error error, const char *w
         if (!registered &&
             (error == PLUGIN_ERROR_NONE || error == PLUGIN_ERROR_ISOLATION_UNAVAILABLE))
                 event = LIFECYCLE_EVENT_DEPENDENCIES_MISSING;
-        (void)step(l, event, reason.data ? reason.data : words, now);
+        /* Half of the words would say another thing, or none. */
+        (void)step(l, event, reason.bad ? words : reason.data, now);
         l->step = PLUGIN_LOADER_AT_ENDED;
 }
 
@@ -119,13 +120,12 @@ int plugin_loader_checked(struct plugin_loader *l, const struct wire_report *rep
         struct err e;
         int r = dependency_checker_verdict(&l->plan, report, &reason, &e);
 
-        if (r >= 0)
-                l->findings = dependency_checker_findings(&l->plan, report);
+        if (r >= 0 && dependency_checker_findings(&l->plan, report, &l->findings) < 0)
+                r = err_set_errno(&e, -ENOMEM, "keep what the source told");
         if (r < 0)
-                move(l, PLUGIN_ERROR_PROTOCOL, e.msg, now);
+                move(l, r == -ENOMEM ? PLUGIN_ERROR_INTERNAL : PLUGIN_ERROR_PROTOCOL, e.msg, now);
         else if (r > 0)
-                move(l, PLUGIN_ERROR_NONE, reason.data ? reason.data : "dependencies are missing",
-                     now);
+                move(l, PLUGIN_ERROR_NONE, reason.data, now);
         else
                 return registered(l, now);
         return PLUGIN_LOADER_OVER;

@@ -331,12 +331,12 @@ static void test_what_the_source_tells_is_no_missing_dependency(void **state)
         (void)state;
         assert_int_equal(dependency_checker_plan_source(&p, m, "/plugin", NULL), 0);
         assert_int_equal(dependency_checker_verdict(&p, &report, &reason, NULL), 0);
-        findings = dependency_checker_findings(&p, &report);
+        assert_int_equal(dependency_checker_findings(&p, &report, &findings), 0);
         assert_string_equal(findings, "problem\tx.py:1\tw\\x1b\tz\n");
-        none = dependency_checker_findings(&p, &short_one);
+        assert_int_equal(dependency_checker_findings(&p, &short_one, &none), 0);
         assert_null(none);
         v[1] = say(WIRE_CHECK_UNKNOWN, "it does not start");
-        unknown = dependency_checker_findings(&p, &report);
+        assert_int_equal(dependency_checker_findings(&p, &report, &unknown), 0);
         assert_string_equal(unknown, "problem\tpython\tit does not start");
         dependency_plan_done(&p);
 }

@@ -105,36 +105,35 @@ static bool is_somebodys_home(const char *real, uid_t owner)
         char buf[4096];
         struct passwd pw, *found = NULL;
         const char *mine = getenv("HOME");
-        scoped(free) char *home = NULL;
+        char home[PATH_MAX];
 
-        if (mine && (home = realpath(mine, NULL)) && !strcmp(home, real))
+        if (mine && realpath(mine, home) && !strcmp(home, real))
                 return true;
         return getpwuid_r(owner, &pw, buf, sizeof buf, &found) == 0 && found &&
                !strcmp(found->pw_dir, real);
 }
 
-/* The real path of what may be shown, or NULL. */
-static char *sensible(const char *path)
+/* The real path of what may be shown; false: it may not. */
+static bool sensible(const char *path, char real[PATH_MAX])
 {
-        scoped(free) char *real = realpath(path, NULL);
         struct stat st;
 
-        if (!real || stat(real, &st) < 0 || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)))
-                return NULL;
-        if (strrchr(real, '/') == real || is_somebodys_home(real, st.st_uid))
-                return NULL;
-        return take_ptr(real);
+        return realpath(path, real) && stat(real, &st) == 0 &&
+               (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) && strrchr(real, '/') != real &&
+               !is_somebodys_home(real, st.st_uid);
 }
 
 /* A table's module has no suffix, or has it. */
 static int tell(const struct search *s, const char *path)
 {
-        scoped(free) char *real = sensible(path);
-        char module[PATH_MAX];
+        char real[PATH_MAX], module[PATH_MAX];
 
-        if (!real && snprintf(module, sizeof module, "%s.py", path) < (int)sizeof module)
-                real = sensible(module);
-        return real ? s->fn(s->ctx, real) : 0;
+        if (sensible(path, real))
+                return s->fn(s->ctx, real);
+        if (snprintf(module, sizeof module, "%s.py", path) >= (int)sizeof module ||
+            !sensible(module, real))
+                return 0;
+        return s->fn(s->ctx, real);
 }
 
 static bool ends_with(const char *name, const char *end)
@@ -155,9 +154,11 @@ static int read_one(const struct search *s, const char *name)
 
         if (!pth && (strncmp(name, "__editable__", 12) != 0 || !ends_with(name, "_finder.py")))
                 return 0;
-        if (snprintf(path, sizeof path, "%s/%s", s->site, name) >= (int)sizeof path ||
-            fd_read_file(AT_FDCWD, path, TEXT_MAX, &text, &n, NULL) < 0)
+        if (snprintf(path, sizeof path, "%s/%s", s->site, name) >= (int)sizeof path)
                 return 0;
+        r = fd_read_file(AT_FDCWD, path, TEXT_MAX, &text, &n, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
         if (!pth)
                 keep_tables(text);
         rest = text;

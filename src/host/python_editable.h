@@ -12,8 +12,9 @@
 #include "base/macro.h"
 
 /* Calls fn with each folder (or file, of a package that is one module) that is there, by its real
- * path; one outcome other than 0 ends it and is returned. Neither the top of the file system nor
- * anybody's home is such a folder, whatever a file says. prefix: of a venv or an installation. */
+ * path; one outcome other than 0 ends it and is returned, -ENOMEM as well. Neither the top of the
+ * file system nor anybody's home is such a folder, whatever a file says. prefix: of a venv or an
+ * installation. */
 int python_editable_each(const char *prefix, int (*fn)(void *ctx, const char *path),
                          void *ctx) must_check;
 

@@ -112,9 +112,9 @@ static int show_way(struct sandbox_policy *p, const char *path, const char *plug
 /* The place where a folder really is; what leads there is show_way's. */
 static int show_real(struct sandbox_policy *p, const char *folder, const char *plugin_dir)
 {
-        scoped(free) char *real = realpath(folder, NULL);
+        char real[PATH_MAX];
 
-        return real ? show(p, real, plugin_dir) : 0;
+        return realpath(folder, real) ? show(p, real, plugin_dir) : 0;
 }
 
 static bool has_file(const char *folder, const char *name)
@@ -214,10 +214,11 @@ static int show_home(struct sandbox_policy *p, const char *venv, const char *plu
         size_t n;
         int r, len = snprintf(path, sizeof path, "%s/pyvenv.cfg", venv);
 
-        if (len < 0 || (size_t)len >= sizeof path ||
-            fd_read_file(AT_FDCWD, path, CONFIG_MAX, &text, &n, NULL) < 0 ||
-            !python_env_home(text, home, sizeof home - strlen("/python")))
+        if (len < 0 || (size_t)len >= sizeof path)
                 return 0;
+        r = fd_read_file(AT_FDCWD, path, CONFIG_MAX, &text, &n, NULL);
+        if (r < 0 || !python_env_home(text, home, sizeof home - strlen("/python")))
+                return r == -ENOMEM ? r : 0;
         r = show_way(p, home, plugin_dir);
         strcat(home, "/python");
         return r < 0 ? r : show_prefix(p, home, plugin_dir);
@@ -235,14 +236,17 @@ static int show_venv(struct sandbox_policy *p, const char *program, const char *
 /* The same place without `..` and links to folders on the way to it. */
 static void straighten(char *path, size_t size)
 {
-        char *slash = strrchr(path, '/');
-        scoped(free) char *folder = slash > path ? mem_dup0(path, (size_t)(slash - path)) : NULL;
-        scoped(free) char *real = folder ? realpath(folder, NULL) : NULL;
-        scoped(free) char *straight = NULL;
+        char folder[PATH_MAX], real[PATH_MAX], straight[PATH_MAX];
+        const char *slash = strrchr(path, '/');
+        int len;
 
-        if (real && asprintf(&straight, "%s%s", real, slash) < 0)
-                straight = NULL;
-        if (straight && strlen(straight) < size)
+        if (slash == path)
+                return;
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+        if (!realpath(folder, real))
+                return;
+        len = snprintf(straight, sizeof straight, "%s%s", real, slash);
+        if ((size_t)len < MIN_OF(size, sizeof straight))
                 strcpy(path, straight);
 }
 
@@ -290,9 +294,10 @@ char *python_env_resolve(const char *interpreter)
         memcpy(at, start, sizeof at);
         for (unsigned links = 0; links < LINKS_MAX; links++) {
                 scoped(free) char *prefix = NULL;
+                int r = prefix_of(at, &prefix);
 
-                if (prefix_of(at, &prefix) <= 0)
-                        return strdup(at);
+                if (r <= 0)
+                        return r < 0 ? NULL : strdup(at);
                 if (!follow(at, next, sizeof next))
                         break;
                 memcpy(at, next, sizeof at);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -108,19 +110,53 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
         return read_regular(fd, path, max, ret, ret_size, e);
 }
 
-int fd_read_file_below(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
-                       struct err *e)
+/* Where the kernel has no openat2, or a container does not know it: no links at all, and not up. */
+static int open_step_by_step(int dirfd, const char *path)
+{
+        scoped(fd) int dir = -1;
+
+        for (;;) {
+                size_t n = strcspn(path, "/");
+                char name[NAME_MAX + 1];
+                int next;
+
+                if (n == 0 || n > NAME_MAX)
+                        return n == 0 ? -ENOENT : -ENAMETOOLONG;
+                memcpy(name, path, n);
+                name[n] = '\0';
+                if (!strcmp(name, ".."))
+                        return -EXDEV;
+                next =
+                    openat(dir < 0 ? dirfd : dir, name,
+                           O_NOFOLLOW | (path[n] ? O_PATH | O_DIRECTORY | O_CLOEXEC : OPEN_FLAGS));
+                if (next < 0 || !path[n])
+                        return next < 0 ? -errno : next;
+                fd_close(dir);
+                dir = next;
+                path += n + 1;
+        }
+}
+
+static int open_below(int dirfd, const char *path)
 {
         struct open_how how = {.flags = OPEN_FLAGS,
                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-        scoped(fd) int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+        int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 
-        /* An older kernel, or a container that does not know the call: no links at all. */
         if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-                fd = openat(dirfd, path, OPEN_FLAGS | O_NOFOLLOW);
-        if (fd < 0 && errno == EXDEV)
-                return err_set(e, -EXDEV, "%s is a link that leads out of its folder", path);
-        if (fd < 0)
-                return err_set_errno(e, -errno, "open %s", path);
+                return open_step_by_step(dirfd, path);
+        return fd < 0 ? -errno : fd;
+}
+
+int fd_read_file_below(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
+                       struct err *e)
+{
+        int r = open_below(dirfd, path);
+        scoped(fd) int fd = r;
+
+        if (r == -EXDEV)
+                return err_set(e, r, "%s leads out of its folder", path);
+        if (r < 0)
+                return err_set_errno(e, r, "open %s", path);
         return read_regular(fd, path, max, ret, ret_size, e);
 }

@@ -34,7 +34,7 @@ int fd_write_all(int fd, const void *buf, size_t n) must_check;
  * NUL-terminated behind ret_size; the caller frees it. */
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
                  struct err *e) must_check;
-/* The same, of a file below a folder, which no link may lead out of (-EXDEV). */
+/* The same, of a file below a folder, which neither a link nor ".." may lead out of (-EXDEV). */
 int fd_read_file_below(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
                        struct err *e) must_check;
 

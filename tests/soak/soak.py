@@ -46,8 +46,8 @@ class Plugin:
         import os
         os.kill(os.getpid(), 11)
 '''
-# (weight, plugin, tool, arguments, statuses that are right). "crash" plugins fail on purpose, and
-# whoever gets 503 reloads one.
+# (weight, plugin, tool, arguments, statuses that are right). The frail ones fail on purpose (an
+# echo then too, that was in flight or came too late), and whoever sees it reloads them.
 MIX = (
     (3000, "calm", "echo", {"a": 1}, {200}),
     (2000, "python", "echo", {"a": {"b": [1, 2, 3]}}, {200}),
@@ -62,7 +62,10 @@ MIX = (
     (6, "crash", "allocate", {"mb": 400}, {502, 503}),
     (2, "crash", "spin", {}, {502, 503, 504}),
     (20, "pycrash", "kill", {}, {502, 503}),
+    (300, "forked", "echo", {"a": 1}, {200, 502, 503}),
+    (20, "forked", "kill", {}, {502, 503}),
 )
+FRAIL = ("crash", "pycrash", "forked")
 LIMITS = {"memory KB": 1.0, "descriptors": 0.001, "threads": 0.001, "cgroups": 0.001,
           "processes": 0.001}
 
@@ -120,7 +123,7 @@ class Client(threading.Thread):
                 status = self.ask(path, arguments if raw else json.dumps(arguments),
                                   "image/png" if raw else "application/json")
                 self.soak.note(name, tool, status, right)
-                if name in ("crash", "pycrash") and status in (502, 503, 504):
+                if name in FRAIL and status in (502, 503, 504):
                     self.ask(f"/v1/plugins/{name}/reload", "", "application/json")
         except Exception as fault:  # a client that falls silent would be a pass
             self.soak.wrong[f"client: {fault!r}"] += 1
@@ -167,7 +170,8 @@ def fill_logs(host):
     """A plugin's log is kept up to its bound: this is no growth, so it is full from the beginning."""
     for name, tool, arguments in (("calm", "flood_stdout", {"bytes": 1 << 20}),
                                   ("crash", "flood_stdout", {"bytes": 1 << 20}),
-                                  ("python", "say", {}), ("pycrash", "say", {})):
+                                  ("python", "say", {}), ("pycrash", "say", {}),
+                                  ("forked", "say", {})):
         answer = host.run(name, tool, arguments)
         if answer.status != 200:
             raise AssertionError(f"{name} {tool}: {answer!r}")
@@ -175,7 +179,7 @@ def fill_logs(host):
 
 def quiet(soak):
     """Nothing is in flight any more and every plugin is back: what stands still is compared."""
-    for name in ("crash", "pycrash"):
+    for name in FRAIL:
         soak.host.post(f"/v1/plugins/{name}/reload")
     soak.host.wait_ready()
     # A client's end is seen a moment after it, a large call's memory let go a second after it.
@@ -196,6 +200,7 @@ def main():
     write_plugin(folder, "crash", like="crashtest", limits={"timeout_seconds": 1, "memory_mb": 128})
     write_plugin(folder, "python", on_error="keep", limits={"instances": 2})
     write_plugin(folder, "pycrash")
+    write_plugin(folder, "forked", prefork=True, limits={"instances": 2})
     began = time.monotonic()
     host = support.Host([folder])
     try:

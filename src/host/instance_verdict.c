@@ -245,9 +245,10 @@ static void tell_its_name(struct tool_outcome *o)
 {
         scoped(str) struct str words = {0};
 
-        str_addf(&words, "%s: %s", o->type, o->words ? o->words : "");
+        if (o->words)
+                str_addf(&words, "%s: %s", o->type, o->words);
         o->type[0] = '\0';
-        if (words.bad)
+        if (!words.len)
                 return;
         free(o->words);
         o->words = str_take(&words);

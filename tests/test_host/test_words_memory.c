@@ -127,7 +127,11 @@ static int remove_root(void **state)
 
 enum { WHOLE, WITHOUT_SOURCE, WITHOUT_TAIL, VARIANTS };
 
+#define REASON                                                                                     \
+        "the words of an exception, more of them than fit at once into what a text begins with"
+
 struct ending {
+        const char *type; /* of an exception */
         void (*say)(const struct ending *t, const struct verdict_circumstances *c,
                     struct tool_outcome *o);
         struct obituary obituary;
@@ -151,14 +155,11 @@ static void say_timeout(const struct ending *t, const struct verdict_circumstanc
 static void say_error(const struct ending *t, const struct verdict_circumstances *c,
                       struct tool_outcome *o)
 {
-        const struct wire_error error = {
-            .kind = WIRE_ERROR_EXCEPTION,
-            .type = wire_str_of("ValueError"),
-            .text = wire_str_of("the words of an exception, more of them than fit at once into "
-                                "what a text begins with"),
-            .traceback = wire_str_of(TRACEBACK)};
+        const struct wire_error error = {.kind = WIRE_ERROR_EXCEPTION,
+                                         .type = wire_str_of(t->type),
+                                         .text = wire_str_of(REASON),
+                                         .traceback = wire_str_of(TRACEBACK)};
 
-        (void)t;
         verdict_of_error(&error, "call", c->plugin_dir, o);
 }
 
@@ -178,6 +179,7 @@ static void end_once(void *ctx)
         failed = failing_malloc_disarm();
         for (size_t i = 0; i < VARIANTS; i++)
                 known |= same(o.words, t->said[i].words);
+        known |= failed && same(o.words, REASON); /* without the name of its type */
         if (!known && !(failed && !o.words))
                 fail_msg("says \"%s\"", o.words ? o.words : "nothing");
         assert_int_equal(o.error, whole->error);
@@ -253,10 +255,15 @@ static void test_a_timeout_is_told_with_its_stack_or_without(void **state)
 
 static void test_an_exception_is_told_in_its_own_words_or_in_none(void **state)
 {
-        struct ending t = {.say = say_error, .c = {.tail = "", .plugin_dir = "/plugin"}};
+        static const char *const types[] = {"ValueError", "PluginCrashed"};
 
         (void)state;
-        assert_true(end_in_each_way(&t) > 5);
+        for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+                struct ending t = {
+                    .type = types[i], .say = say_error, .c = {.tail = "", .plugin_dir = "/plugin"}};
+
+                assert_true(end_in_each_way(&t) > 5);
+        }
 }
 
 /* --- what becomes of stderr --- */

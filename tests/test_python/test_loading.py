@@ -83,6 +83,10 @@ class EntryPointTest(PluginTest):
                                                         " the plugin's folder (there are:"
                                                         " plugin.py)", ""))
 
+    def test_a_folder_is_no_file(self):
+        error = self.runtime(self.folder_of({"plugin.py/x": ""}), "plugin.py").answer()
+        self.assertEqual(error.text, "ImportError: plugin.py in the plugin's folder is no file")
+
 
 class SurroundingsTest(PluginTest):
     def test_forgesyte_and_app_are_ours_and_the_rest_of_app_is_theirs(self):

@@ -51,6 +51,7 @@ void unit_free(struct unit *u)
                 return;
         loop_timer_unset(u->s->o.loop, &u->restart_timer);
         loop_timer_unset(u->s->o.loop, &u->respawn_timer);
+        loop_timer_unset(u->s->o.loop, &u->start_timer);
         while ((i = TAILQ_FIRST(&u->instances))) {
                 TAILQ_REMOVE(&u->instances, i, link);
                 instance_free(i);

@@ -45,7 +45,8 @@ struct unit {
         struct tool_queue queue;
         struct plugin_log log;
         struct restart_policy restart, respawn;
-        struct loop_timer restart_timer, respawn_timer;
+        struct loop_timer restart_timer, respawn_timer, start_timer;
+        bool start_probe; /* what start_timer starts */
         struct unit_prefork prefork;
         unsigned missing; /* instances to be started when respawn_timer fires */
         TAILQ_HEAD(, unit_waiter) waiters;
@@ -101,7 +102,8 @@ struct supervisor {
         TAILQ_HEAD(unit_list, unit) units;
         TAILQ_HEAD(, python_discovery) discoveries; /* under way (python_discovery.h) */
         unsigned discovery_failures;
-        unsigned calls; /* under way */
+        unsigned calls;        /* under way */
+        int64_t next_start_ns; /* before that, no further plugin's first worker is started */
         bool draining;
         bool closing;
         TAILQ_HEAD(, settle_wait) settle_waits;

@@ -51,6 +51,7 @@ static void end_generation(struct unit *u)
         u->missing = 0;
         loop_timer_unset(u->s->o.loop, &u->restart_timer);
         loop_timer_unset(u->s->o.loop, &u->respawn_timer);
+        loop_timer_unset(u->s->o.loop, &u->start_timer);
         release_unref(take_ptr(u->release));
         unit_stop_instances(u);
 }
@@ -132,6 +133,7 @@ void unit_retire(struct unit *u)
 void unit_close(struct unit *u, const char *words)
 {
         u->usable = false;
+        loop_timer_unset(u->s->o.loop, &u->start_timer);
         plugin_loader_fail(&u->loader, PLUGIN_ERROR_INTERNAL, words, clock_mono_ns());
         tool_runner_fail_queued(&u->queue, words, clock_mono_ns());
         unit_settled(u);

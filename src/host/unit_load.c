@@ -69,12 +69,31 @@ static enum plugin_error error_of_start(int r)
         return r == -EBADMSG ? PLUGIN_ERROR_MANIFEST : PLUGIN_ERROR_INTERNAL;
 }
 
+static void start_first(struct unit *u, bool probe);
+
+static void on_start_timer(void *ctx)
+{
+        struct unit *u = ctx;
+
+        start_first(u, u->start_probe);
+}
+
+/* A start keeps the loop for milliseconds. Of many plugins each one's turn comes when everybody
+ * else has had as long as the start before it took. */
 static void start_first(struct unit *u, bool probe)
 {
+        int64_t began = clock_mono_ns(), ended;
         struct err e;
         int r;
 
+        u->start_probe = probe;
+        if (began < u->s->next_start_ns &&
+            loop_timer_set(u->s->o.loop, &u->start_timer, u->s->next_start_ns, on_start_timer, u) ==
+                0)
+                return;
         start_worker(u, probe, &e, &r);
+        ended = clock_mono_ns();
+        u->s->next_start_ns = ended + (ended - began);
         if (r != 0)
                 give_up_with(u, error_of_start(r), e.msg);
 }

@@ -26,7 +26,7 @@ demo: ## read an image, survive a crash, a hang and a memory hog: in one minute
 	@scripts/compile $(BUILD)
 	@FORGESYTE_BUILD=$(BUILD) $(PYTHON) scripts/demo
 
-test: ## build and run every test (under 20 minutes on 2 cores)
+test: ## build and run every test (under half an hour on 2 cores)
 	@scripts/deps build run test
 	@MESON=$(MESON) $(PYTHON) tests/run_tests.py
 

@@ -54,6 +54,7 @@ static void refuse(struct reader *in, const char *token, const char *fmt, ...) p
 static void refuse(struct reader *in, const char *token, const char *fmt, ...)
 {
         size_t n = (size_t)(in->at - token), last = (size_t)(in->at - in->text);
+        size_t whole = utf8_valid_prefix(token, n); /* it may end within a character */
         struct position p = position_of(in->text, last > 0 ? last - 1 : 0);
         char words[128];
         va_list ap;
@@ -61,11 +62,11 @@ static void refuse(struct reader *in, const char *token, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(words, sizeof words, fmt, ap);
         va_end(ap);
-        if (n > NEAR_MAX)
+        if (n > NEAR_MAX || (n > 0 && whole == 0))
                 in->r = err_set(in->e, -EBADMSG, "line %d, column %d: %s", p.line, p.column, words);
         else if (n > 0)
                 in->r = err_set(in->e, -EBADMSG, "line %d, column %d: %s near '%.*s'", p.line,
-                                p.column, words, (int)n, token);
+                                p.column, words, (int)whole, token);
         else
                 in->r = err_set(in->e, -EBADMSG, "line %d, column %d: %s near end of file", p.line,
                                 p.column, words);

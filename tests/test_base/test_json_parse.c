@@ -88,6 +88,8 @@ static void test_bad_strings_are_refused(void **state)
         refuse("\"a", "line 1, column 2: premature end of input near end of file");
         refuse("\"a\\", "line 1, column 3: invalid escape near '\"a\\'");
         refuse("\"\\x\"", "line 1, column 3: invalid escape near '\"\\x'");
+        /* Two bytes of one character: the words hold it wholly or not at all. */
+        refuse("\"\\\xc2\x84\"", "line 1, column 3: invalid escape near '\"\\'");
         refuse("\"\\u12g4\"", "line 1, column 5: invalid escape near '\"\\u12'");
         refuse("\"\\ud800\"", "line 1, column 7: invalid Unicode: half of a surrogate pair near "
                               "'\"\\ud800'");

@@ -232,6 +232,12 @@ static bool is_address(const char *address, size_t len)
 }
 
 /* Only the form: whether it can be bound is the server's to find out. */
+/* So many bytes of a bad value are shown: whole characters. */
+static int shown(const char *text)
+{
+        return (int)utf8_valid_prefix(text, MIN_OF(strlen(text), (size_t)60));
+}
+
 static int check_listen(const char *text, struct err *e)
 {
         const char *colon = strrchr(text, ':');
@@ -242,8 +248,8 @@ static int check_listen(const char *text, struct err *e)
 
         return ok ? 0
                   : err_set(e, -EINVAL,
-                            "must be ADDR:PORT such as 127.0.0.1:8000 or [::1]:8000, not %.60s",
-                            text);
+                            "must be ADDR:PORT such as 127.0.0.1:8000 or [::1]:8000, not %.*s",
+                            shown(text), text);
 }
 
 static int set_text(const struct option *o, void *target, const char *text, struct err *e)
@@ -286,7 +292,7 @@ static int set_switch(const struct option *o, void *target, const char *text, st
         bool yes = !strcmp(text, "1") || !strcmp(text, "true") || !strcmp(text, "yes");
 
         if (!yes && strcmp(text, "0") && strcmp(text, "false") && strcmp(text, "no"))
-                return err_set(e, -EINVAL, "must be true or false, not %.60s", text);
+                return err_set(e, -EINVAL, "must be true or false, not %.*s", shown(text), text);
         *(bool *)member_of(o, target) = yes;
         return 0;
 }

@@ -292,8 +292,7 @@ int options_parse_serve(int argc, char **argv, struct host_config **ret, struct 
         if (r != 0)
                 return r;
         if (o.n_rest) {
-                err_set(e, -EINVAL, "takes no %.60s (a folder of plugins: --plugins DIR)",
-                        o.rest[0]);
+                err_set(e, -EINVAL, "takes no %s (a folder of plugins: --plugins DIR)", o.rest[0]);
                 return OPTIONS_USAGE;
         }
         *ret = take_ptr(o.host);

@@ -214,6 +214,32 @@ const char *http_fixture_ask(struct http_fixture *f, struct str *in, const char 
         return in->data ? in->data : "";
 }
 
+int http_fixture_held_client(struct http_fixture *f, const char *request)
+{
+        int fd = http_fixture_connect(f);
+
+        http_fixture_sends(f, fd, request);
+        assert_true(HTTP_FIXTURE_UNTIL(f, f->held));
+        return fd;
+}
+
+int http_fixture_setup(void **state)
+{
+        struct http_fixture *f = calloc(1, sizeof *f);
+
+        http_fixture_init(f);
+        http_fixture_start(f);
+        *state = f;
+        return 0;
+}
+
+int http_fixture_teardown(void **state)
+{
+        http_fixture_stop(*state);
+        free(*state);
+        return 0;
+}
+
 unsigned http_fixture_status(const char *text)
 {
         return text && strncmp(text, "HTTP/1.1 ", 9) == 0 ? (unsigned)atoi(text + 9) : 0;

@@ -27,6 +27,9 @@ struct http_fixture {
 void http_fixture_init(struct http_fixture *f);
 void http_fixture_start(struct http_fixture *f);
 void http_fixture_stop(struct http_fixture *f);
+/* The same for cmocka: a started one with the defaults into *state, and its end. */
+int http_fixture_setup(void **state);
+int http_fixture_teardown(void **state);
 
 /* A connected, non-blocking client. */
 int http_fixture_connect(struct http_fixture *f);
@@ -49,6 +52,8 @@ const char *http_fixture_read(struct http_fixture *f, int fd, struct str *in, co
 /* Sends and reads until the connection ends or, when `until` is given, that text has come. */
 const char *http_fixture_ask(struct http_fixture *f, struct str *in, const char *request,
                              const char *until);
+/* A client whose request, for /later or /stream, is in the owner's hands. */
+int http_fixture_held_client(struct http_fixture *f, const char *request);
 /* The status of the first answer in `text`, 0 when there is none. */
 unsigned http_fixture_status(const char *text);
 unsigned http_fixture_count(const char *text, const char *what);

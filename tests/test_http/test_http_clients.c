@@ -17,16 +17,6 @@ static const char get_now[] = "GET /now HTTP/1.1\r\n" HOST "\r\n";
 static const char get_later[] = "GET /later HTTP/1.1\r\n" HOST "\r\n";
 static const char get_stream[] = "GET /stream HTTP/1.1\r\n" HOST "\r\n";
 
-static int start_patient(void **state)
-{
-        struct http_fixture *f = calloc(1, sizeof *f);
-
-        http_fixture_init(f);
-        http_fixture_start(f);
-        *state = f;
-        return 0;
-}
-
 static int start(void **state)
 {
         struct http_fixture *f = calloc(1, sizeof *f);
@@ -36,23 +26,6 @@ static int start(void **state)
         http_fixture_start(f);
         *state = f;
         return 0;
-}
-
-static int stop(void **state)
-{
-        http_fixture_stop(*state);
-        free(*state);
-        return 0;
-}
-
-/* A client whose /later or /stream request is in the owner's hands. */
-static int held_client(struct http_fixture *f, const char *request)
-{
-        int fd = http_fixture_connect(f);
-
-        http_fixture_sends(f, fd, request);
-        assert_true(HTTP_FIXTURE_UNTIL(f, f->held));
-        return fd;
 }
 
 static void answer(struct http_fixture *f, const char *text)
@@ -66,7 +39,7 @@ static void answer(struct http_fixture *f, const char *text)
 static void test_answers_later(void **state)
 {
         struct http_fixture *f = *state;
-        int fd = held_client(f, get_later);
+        int fd = http_fixture_held_client(f, get_later);
 
         for (int i = 0; i < 10; i++) { /* the same connection, again and again */
                 scoped(str) struct str in = {0};
@@ -87,7 +60,7 @@ static void test_an_answer_may_take_longer_than_a_request(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        int fd = held_client(f, get_later);
+        int fd = http_fixture_held_client(f, get_later);
         int64_t until = clock_mono_ns() + 2500 * NSEC_PER_MSEC;
 
         while (clock_mono_ns() < until)
@@ -102,7 +75,7 @@ static void test_an_answer_may_take_longer_than_a_request(void **state)
 static void test_notices_a_client_that_left(void **state)
 {
         struct http_fixture *f = *state;
-        int fd = held_client(f, get_later);
+        int fd = http_fixture_held_client(f, get_later);
         int64_t began = clock_mono_ns();
 
         close(fd);
@@ -118,7 +91,7 @@ static void test_notices_a_client_that_reset(void **state)
 {
         struct http_fixture *f = *state;
         struct linger reset = {1, 0};
-        int fd = held_client(f, get_later);
+        int fd = http_fixture_held_client(f, get_later);
 
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         close(fd);
@@ -131,7 +104,7 @@ static void test_notices_a_client_that_reset(void **state)
 static void test_notices_one_that_left_with_its_second_request(void **state)
 {
         struct http_fixture *f = *state;
-        int fd = held_client(f, get_later);
+        int fd = http_fixture_held_client(f, get_later);
         scoped(str) struct str in = {0};
 
         answer(f, "later");
@@ -146,7 +119,7 @@ static void test_answers_a_half_closed_client(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        int bystander = http_fixture_connect(f), fd = held_client(f, get_later);
+        int bystander = http_fixture_connect(f), fd = http_fixture_held_client(f, get_later);
         int64_t until = clock_mono_ns() + 1500 * NSEC_PER_MSEC;
         const char *at;
 
@@ -190,7 +163,7 @@ static void test_answers_one_that_half_closed_before_it_was_served(void **state)
 static void test_a_half_closed_client_that_then_leaves_is_noticed(void **state)
 {
         struct http_fixture *f = *state;
-        int fd = held_client(f, get_later);
+        int fd = http_fixture_held_client(f, get_later);
 
         shutdown(fd, SHUT_WR);
         for (int i = 0; i < 10; i++)
@@ -204,7 +177,7 @@ static void test_http_10_gets_no_interim_answer(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        int fd = held_client(f, "GET /later HTTP/1.0\r\n" HOST "\r\n");
+        int fd = http_fixture_held_client(f, "GET /later HTTP/1.0\r\n" HOST "\r\n");
 
         shutdown(fd, SHUT_WR);
         for (int i = 0; i < 10; i++)
@@ -234,7 +207,7 @@ static void test_an_answer_to_one_that_just_left_harms_nobody(void **state)
         struct http_fixture *f = *state;
 
         for (int i = 0; i < 50; i++) {
-                int fd = held_client(f, get_later);
+                int fd = http_fixture_held_client(f, get_later);
 
                 close(fd);
                 answer(f, "later"); /* before the server has looked */
@@ -347,7 +320,7 @@ static void test_streams_until_the_client_leaves(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        int fd = held_client(f, get_stream);
+        int fd = http_fixture_held_client(f, get_stream);
 
         http_fixture_read(f, fd, &in, "\r\n\r\n");
         assert_non_null(strstr(in.data, "Content-Type: text/event-stream\r\n"));
@@ -371,7 +344,7 @@ static void test_a_quiet_stream_is_left_alone(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        int fd = held_client(f, get_stream);
+        int fd = http_fixture_held_client(f, get_stream);
         int64_t until = clock_mono_ns() + 2500 * NSEC_PER_MSEC;
 
         while (clock_mono_ns() < until)
@@ -387,7 +360,7 @@ static void test_a_stream_that_ends_arrives_whole(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        int fd = held_client(f, get_stream);
+        int fd = http_fixture_held_client(f, get_stream);
 
         for (int i = 0; i < 100; i++)
                 assert_int_equal(http_exchange_send(f->held, "0123456789", 10), 0);
@@ -406,7 +379,7 @@ static void test_a_stream_to_http_10_ends_with_the_connection(void **state)
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0};
-        int fd = held_client(f, "GET /stream HTTP/1.0\r\n" HOST "\r\n");
+        int fd = http_fixture_held_client(f, "GET /stream HTTP/1.0\r\n" HOST "\r\n");
 
         assert_int_equal(http_exchange_send(f->held, "hello", 5), 0);
         http_fixture_read(f, fd, &in, "hello");
@@ -433,7 +406,7 @@ static void test_head_of_a_stream_ends_at_once(void **state)
 static void test_a_stream_nobody_reads_is_cut_at_its_bound(void **state)
 {
         struct http_fixture *f = *state;
-        int fd = held_client(f, get_stream);
+        int fd = http_fixture_held_client(f, get_stream);
         static const char block[4096];
         size_t sent = 0;
         int r = 0;
@@ -456,11 +429,11 @@ static void test_a_stream_nobody_reads_is_cut_at_its_bound(void **state)
 static void test_ends_everything_when_freed(void **state)
 {
         struct http_fixture *f = *state;
-        int later = held_client(f, get_later);
+        int later = http_fixture_held_client(f, get_later);
         int idle = http_fixture_connect(f), partial = http_fixture_connect(f), stream;
 
         f->held = NULL;
-        stream = held_client(f, get_stream);
+        stream = http_fixture_held_client(f, get_stream);
         http_fixture_sends(f, partial, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nx");
         http_fixture_turn(f, 5);
         http_server_free(f->server);
@@ -472,7 +445,7 @@ static void test_ends_everything_when_freed(void **state)
         close(stream);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define T(name) cmocka_unit_test_setup_teardown(name, start, http_fixture_teardown)
 
 int main(void)
 {
@@ -482,7 +455,8 @@ int main(void)
             T(test_notices_a_client_that_left),
             T(test_notices_a_client_that_reset),
             T(test_notices_one_that_left_with_its_second_request),
-            cmocka_unit_test_setup_teardown(test_answers_a_half_closed_client, start_patient, stop),
+            cmocka_unit_test_setup_teardown(test_answers_a_half_closed_client, http_fixture_setup,
+                                            http_fixture_teardown),
             T(test_answers_one_that_half_closed_before_it_was_served),
             T(test_a_half_closed_client_that_then_leaves_is_noticed),
             T(test_http_10_gets_no_interim_answer),

@@ -53,31 +53,10 @@ ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags)
 
 static int start(void **state)
 {
-        struct http_fixture *f = calloc(1, sizeof *f);
-
         jump_ns = 0;
         interim_errno = 0;
         largest_ask = 0;
-        http_fixture_init(f);
-        http_fixture_start(f);
-        *state = f;
-        return 0;
-}
-
-static int stop(void **state)
-{
-        http_fixture_stop(*state);
-        free(*state);
-        return 0;
-}
-
-static int held_client(struct http_fixture *f, const char *request)
-{
-        int fd = http_fixture_connect(f);
-
-        http_fixture_sends(f, fd, request);
-        assert_true(HTTP_FIXTURE_UNTIL(f, f->held));
-        return fd;
+        return http_fixture_setup(state);
 }
 
 static void turn_often(struct http_fixture *f)
@@ -142,7 +121,7 @@ static void test_an_answer_minutes_after_the_last_turn_costs_no_connection(void 
 {
         struct http_fixture *f = *state;
         scoped(str) struct str in = {0}, again = {0};
-        int fd = held_client(f, get_later);
+        int fd = http_fixture_held_client(f, get_later);
 
         turn_often(f);
         jump_ns = 300 * NSEC_PER_SEC;
@@ -164,7 +143,7 @@ static void test_a_look_at_somebody_else_forgets_no_probe(void **state)
         turn_often(f);
         jump_ns = 9 * NSEC_PER_SEC + 500 * NSEC_PER_MSEC;
         http_fixture_turn(f, 0);
-        fd = held_client(f, get_later);
+        fd = http_fixture_held_client(f, get_later);
         shutdown(fd, SHUT_WR);
         turn_often(f); /* probed now, and due again in a second */
         jump_ns += 600 * NSEC_PER_MSEC;
@@ -231,7 +210,7 @@ static void test_a_reader_that_caught_up_holds_nothing(void **state)
         f->options.held_max = f->options.body_max = KIB(600);
         f->stream_max = MIB(1);
         http_fixture_start(f);
-        fd = held_client(f, get_stream);
+        fd = http_fixture_held_client(f, get_stream);
         memset(piece, 'p', sizeof piece);
         piece[sizeof piece - 1] = '!';
         assert_int_equal(http_exchange_send(f->held, piece, sizeof piece), 0);
@@ -251,7 +230,7 @@ static void test_a_reader_that_caught_up_holds_nothing(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define T(name) cmocka_unit_test_setup_teardown(name, start, http_fixture_teardown)
         const struct CMUnitTest tests[] = {
             T(test_a_client_lost_before_its_body_does_not_spin),
             T(test_a_client_lost_before_its_body_starts_no_call),

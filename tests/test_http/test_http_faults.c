@@ -17,23 +17,6 @@
 
 static const char get_now[] = "GET /now?a=1 HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n";
 
-static int start(void **state)
-{
-        struct http_fixture *f = calloc(1, sizeof *f);
-
-        http_fixture_init(f);
-        http_fixture_start(f);
-        *state = f;
-        return 0;
-}
-
-static int stop(void **state)
-{
-        http_fixture_stop(*state);
-        free(*state);
-        return 0;
-}
-
 /* --- a fork holds the sockets --- */
 
 /* A process with copies of every descriptor, as the host's fork has until its execve. */
@@ -152,9 +135,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(test_a_connection_that_a_fork_still_holds_is_forgotten,
-                                            start, stop),
+                                            http_fixture_setup, http_fixture_teardown),
             cmocka_unit_test_setup_teardown(test_missing_memory_costs_one_client_its_answer_at_most,
-                                            start, stop),
+                                            http_fixture_setup, http_fixture_teardown),
         };
 
         return cmocka_run_group_tests_name("http_faults", tests, NULL, NULL);

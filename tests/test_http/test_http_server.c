@@ -15,23 +15,6 @@
 
 #define HOST "Host: localhost\r\n"
 
-static int start(void **state)
-{
-        struct http_fixture *f = calloc(1, sizeof *f);
-
-        http_fixture_init(f);
-        http_fixture_start(f);
-        *state = f;
-        return 0;
-}
-
-static int stop(void **state)
-{
-        http_fixture_stop(*state);
-        free(*state);
-        return 0;
-}
-
 static void test_answers_with_the_headers_that_are_always_sent(void **state)
 {
         scoped(str) struct str in = {0};
@@ -673,7 +656,7 @@ static void test_no_mutated_request_breaks_the_server(void **state)
         assert_int_equal(http_server_exchanges(f->server) <= 1, 1);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define T(name) cmocka_unit_test_setup_teardown(name, http_fixture_setup, http_fixture_teardown)
 
 int main(void)
 {

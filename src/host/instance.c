@@ -71,14 +71,22 @@ void instance_declare_broken(struct instance *i, struct tool_outcome *o)
         }
 }
 
+static void drain_pipes(struct instance *i, size_t max)
+{
+        instance_io_drain_log(i, sandbox_stdout(i->box), &i->out_part, PLUGIN_LOG_STDOUT, max);
+        instance_io_drain_log(i, sandbox_stderr(i->box), &i->err_part, PLUGIN_LOG_STDERR, max);
+}
+
+void instance_hear_pipes(struct instance *i)
+{
+        drain_pipes(i, LOG_PER_TURN);
+}
+
 void instance_collect_last_words(struct instance *i)
 {
         int64_t now = clock_real_ns();
 
-        instance_io_drain_log(i, sandbox_stdout(i->box), &i->out_part, PLUGIN_LOG_STDOUT,
-                              LAST_WORDS);
-        instance_io_drain_log(i, sandbox_stderr(i->box), &i->err_part, PLUGIN_LOG_STDERR,
-                              LAST_WORDS);
+        drain_pipes(i, LAST_WORDS);
         plugin_log_flush(i->log, &i->out_part, PLUGIN_LOG_STDOUT, now);
         plugin_log_flush(i->log, &i->err_part, PLUGIN_LOG_STDERR, now);
 }

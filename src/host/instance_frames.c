@@ -191,6 +191,8 @@ static void on_frame(struct instance *i, struct wire_frame *f)
                                     "an answer before the request was read");
                 return;
         }
+        if (f->ends_request)
+                instance_hear_pipes(i);
         /* The parser has refused every type that is not permitted now. */
         switch (f->header.type) {
         case WIRE_HELLO_OK:

@@ -22,7 +22,10 @@ void instance_frames_take(struct instance *i, const uint8_t *bytes, size_t n);
 void instance_declare_broken(struct instance *i, struct tool_outcome *o);
 /* Kills it with this error, and says in which stage that was. */
 void instance_break_rule(struct instance *i, enum plugin_error error, const char *words);
-/* What its pipes still hold goes into the log. */
+/* What it printed before an answer is in the log before the answer is out, in whichever order the
+ * kernel told of the two. */
+void instance_hear_pipes(struct instance *i);
+/* What its pipes still hold goes into the log, lines without an end too. */
 void instance_collect_last_words(struct instance *i);
 /* Nothing of it is heard any more but its log and its death. */
 void instance_stop_watching(struct instance *i);

@@ -104,6 +104,37 @@ static void test_leaving_while_it_boots_ends_it_at_once(void **state)
         instance_stage_done(&s);
 }
 
+/* --- the log --- */
+
+static void expect_last_line(const struct instance_stage *s, const char *text)
+{
+        const struct plugin_log_line *line, *last = NULL;
+
+        STAILQ_FOREACH (line, &s->log.lines, link)
+                last = line;
+        assert_non_null(last);
+        assert_string_equal(last->text, text);
+}
+
+/* The kernel may tell of the answer first: here it never tells of the pipes. */
+static void test_what_is_printed_before_an_answer_is_in_the_log_before_it(void **state)
+{
+        struct instance_stage s;
+
+        (void)state;
+        instance_stage_open(&s, "boot;read;say in the call;result {};read;say of the error;error 0");
+        instance_stage_boot(&s);
+        loop_unwatch(s.loop, &s.instance->out);
+        loop_unwatch(s.loop, &s.instance->err);
+        instance_stage_call(&s, "{}", 10);
+        instance_stage_await(&s, "result");
+        expect_last_line(&s, "in the call");
+        instance_stage_call(&s, "{}", 10);
+        instance_stage_await(&s, "error");
+        expect_last_line(&s, "of the error");
+        instance_stage_done(&s);
+}
+
 /* --- descriptors --- */
 
 static unsigned count_descriptors(void)
@@ -727,6 +758,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_a_boot_that_hangs_meets_its_deadline),
             cmocka_unit_test(test_meta_that_the_owner_refuses_ends_the_boot),
             cmocka_unit_test(test_leaving_while_it_boots_ends_it_at_once),
+            cmocka_unit_test(test_what_is_printed_before_an_answer_is_in_the_log_before_it),
             cmocka_unit_test(test_descriptors_go_with_one_request_and_leave_nothing_behind),
             cmocka_unit_test(test_calls_end_with_a_result_or_an_error_and_the_worker_goes_on),
             cmocka_unit_test(test_a_call_that_takes_too_long_breaks_the_worker),

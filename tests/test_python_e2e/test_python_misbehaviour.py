@@ -61,7 +61,7 @@ class Streams(PythonCase):
         self.start("import sys\n\n\ndef talk(n):\n    print('out', n)\n"
                    "    print('err', n, file=sys.stderr)\n    return 1\n")
         for n in range(50):
-            self.host.run("p", "talk", {"n": n})
+            self.assertEqual(self.host.run("p", "talk", {"n": n}).result, 1)
             for stream in ("out", "err"):
                 self.assertIn(f"{stream} {n}", self.log())
 

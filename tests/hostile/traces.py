@@ -3,7 +3,9 @@
 Seen from outside, in /proc and the cgroup tree of a pid namespace that is the test's own. What a
 living instance has belongs to it; everything else must be as it was.
 """
+import collections
 import os
+import re
 
 from host import command_line, start_time, stat_fields
 
@@ -61,15 +63,23 @@ def connections():
 
 
 def descriptors(pid):
-    """How many a process has that are no connections."""
-    links = []
+    """Those of a process that are no connections: number -> what it is."""
+    links = {}
+    tcp = connections()  # before and after: one that ends in between was one, too
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:
-            links.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+            links[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
         except FileNotFoundError:
             continue
-    tcp = connections()
-    return sum(1 for link in links if not (link.startswith("socket:[") and link[8:-1] in tcp))
+    tcp |= connections()
+    return {n: link for n, link in links.items()
+            if not (link.startswith("socket:[") and link[8:-1] in tcp)}
+
+
+def by_kind(links):
+    """"3 pipe, 1 anon_inode:[eventfd]": what descriptors are, without the numbers of their inodes."""
+    kinds = collections.Counter(re.sub(r":\[\d+\]| \(deleted\)", "", link) for link in links.values())
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
 def mounts(pid):
@@ -96,7 +106,8 @@ class Traces:
         self.cgroups = [path for _, path in cgroup.below() if path.count("/") >= 1]
         self.mounts = mounts(host.pid), mounts("self")
         self.files = files()
-        self.descriptors = descriptors(host.pid)
+        self.links = descriptors(host.pid)
+        self.descriptors = len(self.links)
         self.threads = len(os.listdir(f"/proc/{host.pid}/task"))
         self.memory_kb = memory_kb(host.pid)
 
@@ -125,8 +136,10 @@ class Traces:
             words.append(f"{len(self.cgroups)} cgroups of boxes, {wanted} wanted: "
                          f"{sorted(set(self.cgroups))}")
         if self.fixed_descriptors() > before.fixed_descriptors():
-            words.append(f"descriptors of the host: {self.fixed_descriptors()} without instances, "
-                         f"{before.fixed_descriptors()} before")
+            words.append(f"descriptors of the host: {self.fixed_descriptors()} without "
+                         f"{len(self.instances)} instances, "
+                         f"{before.fixed_descriptors()} before: now {by_kind(self.links)}; before "
+                         f"{by_kind(before.links)}, of {len(before.instances)} instances")
         if self.threads > before.threads:
             words.append(f"threads of the host: {self.threads}, {before.threads} before")
         grown = self.memory_kb - before.memory_kb

@@ -84,8 +84,9 @@ class InitFailures(HostCase):
 
     def test_a_later_instance_that_does_not_validate_fails_the_plugin(self):
         self.load_with_a_later_instance("fail", limits={"instances": 2})
-        self.assert_failed(self.host.wait_state("broken", "FAILED"), "ValidationError",
-                           "validate went wrong: the flux is off by 7")
+        self.host.wait_state("broken", "FAILED")  # the first one is asked to end, and takes its time
+        health = self.host.wait_health("broken", lambda now: not now["instances"])
+        self.assert_failed(health, "ValidationError", "validate went wrong: the flux is off by 7")
 
     def test_an_instance_is_given_no_call_before_it_has_validated(self):
         self.load_with_a_later_instance("hang", limits={"instances": 2})

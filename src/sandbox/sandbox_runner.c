@@ -1,12 +1,14 @@
 #include "sandbox/sandbox_runner.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/macro.h"
 #include "sandbox/sandbox_private.h"
@@ -122,13 +124,25 @@ void sandbox_runner_tidy(struct sandbox_runner *r)
         }
 }
 
+/* The last chance to leave no cgroup behind: where much else runs, the dead of a box, whose share
+ * of the processor is the least, may take seconds to be gone. */
+#define END_WAIT_MS 10000
+
+static void await_lingering(struct sandbox_runner *r)
+{
+        int64_t end = clock_mono_ns() + END_WAIT_MS * NSEC_PER_MSEC;
+
+        for (sandbox_runner_tidy(r); r->lingering && clock_mono_ns() < end; sandbox_runner_tidy(r))
+                poll(NULL, 0, 10);
+}
+
 void sandbox_runner_free(struct sandbox_runner *r)
 {
         if (!r)
                 return;
         while (r->boxes)
                 sandbox_free(r->boxes);
-        sandbox_runner_tidy(r);
+        await_lingering(r);
         while (r->lingering) { /* stuck in the kernel: forgotten here, swept by the next host */
                 struct sandbox *s = r->lingering;
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -111,7 +112,7 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
 }
 
 /* Where the kernel has no openat2, or a container does not know it: no links at all, and not up. */
-static int open_step_by_step(int dirfd, const char *path)
+static int open_step_by_step(int dirfd, const char *path, int flags)
 {
         scoped(fd) int dir = -1;
 
@@ -126,9 +127,8 @@ static int open_step_by_step(int dirfd, const char *path)
                 name[n] = '\0';
                 if (!strcmp(name, ".."))
                         return -EXDEV;
-                next =
-                    openat(dir < 0 ? dirfd : dir, name,
-                           O_NOFOLLOW | (path[n] ? O_PATH | O_DIRECTORY | O_CLOEXEC : OPEN_FLAGS));
+                next = openat(dir < 0 ? dirfd : dir, name,
+                              O_NOFOLLOW | (path[n] ? O_PATH | O_DIRECTORY | O_CLOEXEC : flags));
                 if (next < 0 || !path[n])
                         return next < 0 ? -errno : next;
                 fd_close(dir);
@@ -137,14 +137,47 @@ static int open_step_by_step(int dirfd, const char *path)
         }
 }
 
+static bool lacks_openat2(int fd)
+{
+        return fd < 0 && (errno == ENOSYS || errno == EPERM);
+}
+
 static int open_below(int dirfd, const char *path)
 {
         struct open_how how = {.flags = OPEN_FLAGS,
                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
         int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 
-        if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-                return open_step_by_step(dirfd, path);
+        if (lacks_openat2(fd))
+                return open_step_by_step(dirfd, path, OPEN_FLAGS);
+        return fd < 0 ? -errno : fd;
+}
+
+/* O_PATH and O_NOFOLLOW together would open a link itself. */
+static int refuse_link(int fd)
+{
+        scoped(fd) int at = fd;
+        struct stat st;
+
+        if (at < 0)
+                return at;
+        if (fstat(at, &st) < 0)
+                return -errno;
+        return S_ISLNK(st.st_mode) ? -ELOOP : take_fd(&at);
+}
+
+int fd_open_straight(const char *path)
+{
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+        int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+
+        if (lacks_openat2(fd)) {
+                scoped(fd) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                return root < 0 ? -errno
+                                : refuse_link(open_step_by_step(root, path + strspn(path, "/"),
+                                                                O_PATH | O_CLOEXEC));
+        }
         return fd < 0 ? -errno : fd;
 }
 

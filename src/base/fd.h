@@ -37,5 +37,8 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
 /* The same, of a file below a folder, which neither a link nor ".." may lead out of (-EXDEV). */
 int fd_read_file_below(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size,
                        struct err *e) must_check;
+/* O_PATH of an absolute path, no part of which may be a link (-ELOOP; -ENOTDIR where the kernel has
+ * no openat2). The descriptor or -errno. */
+int fd_open_straight(const char *path) must_check;
 
 #endif

@@ -11,26 +11,22 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "host/path_way.h"
 #include "host/python_editable.h"
 
-#define LINKS_MAX     16
-#define WAY_LINKS_MAX 40 /* as many as the kernel follows */
-#define CONFIG_MAX    KIB(64)
-#define HOME_MAX      4000 /* bytes of a venv's `home` */
+#define LINKS_MAX  16
+#define CONFIG_MAX KIB(64)
+#define HOME_MAX   4000 /* bytes of a venv's `home` */
 
 /* Already in every box. */
 static bool is_shown(const char *path, const char *plugin_dir)
 {
         static const char *const shown[] = {"/usr", "/lib", "/lib64", "/bin", "/sbin"};
-        size_t n = strlen(plugin_dir);
 
-        for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
-                size_t len = strlen(shown[i]);
-
-                if (!strncmp(path, shown[i], len) && (path[len] == '/' || !path[len]))
+        for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+                if (path_way_is_below(path, shown[i]))
                         return true;
-        }
-        return !strncmp(path, plugin_dir, n) && (path[n] == '/' || !path[n]);
+        return path_way_is_below(path, plugin_dir);
 }
 
 /* Cuts the last segment off; false when only the root is left. */
@@ -59,54 +55,27 @@ static int show(struct sandbox_policy *p, const char *path, const char *plugin_d
                    : sandbox_policy_add_bind(p, path, NULL, false, true);
 }
 
-/* Puts the link's target in its place: `done` loses the link's name, `rest` goes on with the
- * target. */
-static int take_link(char done[PATH_MAX], char rest[PATH_MAX])
-{
-        char target[PATH_MAX], after[PATH_MAX];
-        ssize_t n = readlink(done, target, sizeof target - 1);
+struct shown_for {
+        struct sandbox_policy *p;
+        const char *plugin_dir;
+};
 
-        if (n <= 0)
-                return -ENOENT;
-        target[n] = '\0';
-        memcpy(after, rest, sizeof after);
-        if (snprintf(rest, PATH_MAX, "%s/%s", target, after) >= PATH_MAX)
-                return -ENAMETOOLONG;
-        *(target[0] == '/' ? done : strrchr(done, '/')) = '\0';
-        return 0;
+static int show_link(void *ctx, const char *link)
+{
+        const struct shown_for *w = ctx;
+
+        return is_shown(link, w->plugin_dir) || is_bound(w->p, link, true)
+                   ? 0
+                   : sandbox_policy_add_link(w->p, link);
 }
 
-/* One component after the other, as the kernel goes: each link on the way is shown as a link, and
- * nothing of the folder it lies in. What a way that ends nowhere lacks, the worker will say. */
+/* Each link on the way is shown as a link, and nothing of the folder it lies in. What a way that
+ * ends nowhere lacks, the worker will say. */
 static int show_way(struct sandbox_policy *p, const char *path, const char *plugin_dir)
 {
-        char done[PATH_MAX] = "", rest[PATH_MAX];
-        int r = 0;
+        struct shown_for way = {p, plugin_dir};
 
-        snprintf(rest, sizeof rest, "%s", path);
-        for (unsigned links = 0; r == 0 && links < WAY_LINKS_MAX;) {
-                char *name = rest + strspn(rest, "/");
-                size_t len = strcspn(name, "/"), at = strlen(done);
-                struct stat st;
-
-                if (len == 0 || at + len + 2 > sizeof done)
-                        return 0;
-                if (len == 2 && !strncmp(name, "..", 2))
-                        *(at ? strrchr(done, '/') : done) = '\0';
-                else if (len > 1 || *name != '.')
-                        snprintf(done + at, sizeof done - at, "/%.*s", (int)len, name);
-                memmove(rest, name + len, strlen(name + len) + 1);
-                if (lstat(*done ? done : "/", &st) < 0)
-                        return 0;
-                if (!S_ISLNK(st.st_mode))
-                        continue;
-                links++;
-                if (!is_shown(done, plugin_dir) && !is_bound(p, done, true))
-                        r = sandbox_policy_add_link(p, done);
-                if (r == 0 && take_link(done, rest) < 0)
-                        return 0;
-        }
-        return r;
+        return path_way_each_link(path, show_link, &way);
 }
 
 /* The place where a folder really is; what leads there is show_way's. */
@@ -164,14 +133,9 @@ static int prefix_of(const char *program, char **ret)
         return 0;
 }
 
-struct shown_editable {
-        struct sandbox_policy *p;
-        const char *plugin_dir;
-};
-
 static int show_editable(void *ctx, const char *path)
 {
-        const struct shown_editable *s = ctx;
+        const struct shown_for *s = ctx;
 
         return show(s->p, path, s->plugin_dir);
 }
@@ -179,7 +143,7 @@ static int show_editable(void *ctx, const char *path)
 /* The installation with the packages that it has elsewhere, or at least the program. */
 static int show_prefix(struct sandbox_policy *p, const char *program, const char *plugin_dir)
 {
-        struct shown_editable editable = {p, plugin_dir};
+        struct shown_for editable = {p, plugin_dir};
         scoped(free) char *prefix = NULL;
         int r = prefix_of(program, &prefix);
         struct stat st;
@@ -346,6 +310,6 @@ char *python_env_lib(void)
                 }
         }
         if (access(FORGESYTE_SOURCE_PYTHON "/forgesyte_worker/__main__.py", R_OK) == 0)
-                return strdup(FORGESYTE_SOURCE_PYTHON);
+                return realpath(FORGESYTE_SOURCE_PYTHON, NULL);
         return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/permissions.h"
 #include "host/python_env.h"
 
 int unit_box_manifest(const char *dir, const char *python, const char *made,
@@ -85,38 +86,20 @@ static int interpreter_of(const struct unit *u, bool in_box, char **ret)
 static int show_python(struct unit *u, struct sandbox_policy *p, struct err *e)
 {
         scoped(free) char *python = NULL, *lib = python_env_lib();
+        size_t before = p->n_binds;
         int r = interpreter_of(u, false, &python);
 
         if (r < 0)
                 return err_set_errno(e, r, "find the interpreter");
         r = python_env_bind(p, python, u->dir, e);
+        if (r == 0)
+                r = permissions_check_python(u->release->manifest, python, p, before, e);
         if (r < 0 || !lib)
                 return r; /* without our files the worker says so */
         r = sandbox_policy_add_bind(p, lib, NULL, false, false);
         if (r == 0)
                 r = sandbox_policy_add_env(p, "FORGESYTE_PYTHON_LIB", lib);
         return r < 0 ? err_set_errno(e, r, "show the box our Python files") : 0;
-}
-
-/* What the manifest's rule says of the path holds of where its links lead, too. */
-static int add_given(struct sandbox_policy *p, const char *path, bool writable, struct err *e)
-{
-        static const char *const own[] = {"/proc", "/sys", "/dev"};
-        scoped(free) char *real = realpath(path, NULL);
-        bool refused = real && !strcmp(real, "/");
-        int r;
-
-        for (size_t i = 0; i < ARRAY_LEN(own) && real; i++) {
-                size_t n = strlen(own[i]);
-
-                refused |= !strncmp(real, own[i], n) && (real[n] == '/' || real[n] == '\0');
-        }
-        if (refused)
-                return err_set(e, -EBADMSG,
-                               "permissions: %s leads to %s, which no plugin may be given", path,
-                               real);
-        r = sandbox_policy_add_bind(p, path, NULL, writable, true);
-        return r < 0 ? err_set_errno(e, r, "show the box %s", path) : 0;
 }
 
 static int fill_policy(struct unit *u, struct sandbox_policy *p, struct err *e)
@@ -135,11 +118,7 @@ static int fill_policy(struct unit *u, struct sandbox_policy *p, struct err *e)
                 r = add_env(p, *pair);
         if (r < 0)
                 return err_set_errno(e, r, "describe the box of %s", u->name);
-        for (char **path = m->read; *path && r == 0; path++)
-                r = add_given(p, *path, false, e);
-        for (char **path = m->write; *path && r == 0; path++)
-                r = add_given(p, *path, true, e);
-        return r;
+        return permissions_add(p, m, u->dir, u->s->config->plugin_dirs, e);
 }
 
 int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err *e)

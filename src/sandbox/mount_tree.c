@@ -14,11 +14,11 @@
 #include "base/fd.h"
 #include "base/macro.h"
 
-int mount_tree_clone(const char *source, uint64_t attributes)
+static int clone_tree(int dirfd, const char *source, unsigned flags, uint64_t attributes)
 {
         struct mount_attr attr = {.attr_set = attributes};
         scoped(fd) int tree =
-            open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+            open_tree(dirfd, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | flags);
 
         if (tree < 0)
                 return -errno;
@@ -26,6 +26,18 @@ int mount_tree_clone(const char *source, uint64_t attributes)
         if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
                 return -errno;
         return take_fd(&tree);
+}
+
+int mount_tree_clone(const char *source, uint64_t attributes)
+{
+        return clone_tree(AT_FDCWD, source, 0, attributes);
+}
+
+int mount_tree_clone_straight(const char *source, uint64_t attributes)
+{
+        scoped(fd) int fd = fd_open_straight(source);
+
+        return fd < 0 ? fd : clone_tree(fd, "", AT_EMPTY_PATH, attributes);
 }
 
 static int configure(int fs, const char *option)

@@ -12,6 +12,8 @@
 /* A detached copy of what lies at `source`, with all that is mounted below it, with MOUNT_ATTR_
  * bits set on every part. Returns a descriptor or -errno. */
 int mount_tree_clone(const char *source, uint64_t attributes) must_check;
+/* The same where no part of `source` may be a link: -ELOOP or -ENOTDIR. */
+int mount_tree_clone_straight(const char *source, uint64_t attributes) must_check;
 /* A new file system of a type, with "key=value" options (NULL-terminated). Descriptor or -errno. */
 int mount_tree_new(const char *type, const char *const *options, uint64_t attributes) must_check;
 /* Puts a detached tree at `target` (absolute, taken below rootfd), making the mount point. */

@@ -13,12 +13,13 @@
 #include "base/mem.h"
 #include "sandbox/isolation.h"
 
-/* What the box shows of the host's files. `target` NULL: the same path. */
+/* What the box shows of the host's files. `target` NULL: the same path. No part of `source` may be
+ * a link, or the box fails: whoever resolved it has looked at where it leads. */
 struct sandbox_bind {
         char *source, *target;
         bool writable;
         bool optional; /* skipped without a word when source does not exist */
-        bool link;     /* source is a symbolic link, and is shown as one: what it leads to is not */
+        bool link;     /* source itself is a link, and shown as one: what it leads to is not */
 };
 
 struct sandbox_policy {

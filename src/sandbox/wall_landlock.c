@@ -96,15 +96,16 @@ struct ruleset {
         uint64_t handled;
 };
 
-/* 0, also when the path does not exist; -errno. */
-static int allow(const struct ruleset *set, const char *path, uint64_t rights)
+/* take_place: an O_PATH descriptor, closed here, or -errno. 0, also when it does not exist; -errno.
+ */
+static int allow_place(const struct ruleset *set, int take_place, uint64_t rights)
 {
         struct landlock_path_beneath_attr rule = {0};
-        scoped(fd) int fd = open(path, O_PATH | O_CLOEXEC);
+        scoped(fd) int fd = take_place;
         struct stat st;
 
         if (fd < 0)
-                return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : -errno;
+                return fd == -ENOENT || fd == -EACCES || fd == -ENOTDIR ? 0 : fd;
         if (fstat(fd, &st) < 0)
                 return -errno;
         rights &= set->handled;
@@ -113,6 +114,13 @@ static int allow(const struct ruleset *set, const char *path, uint64_t rights)
         if (syscall(SYS_landlock_add_rule, set->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
                 return -errno;
         return 0;
+}
+
+static int allow(const struct ruleset *set, const char *path, uint64_t rights)
+{
+        int fd = open(path, O_PATH | O_CLOEXEC);
+
+        return allow_place(set, fd < 0 ? -errno : fd, rights);
 }
 
 static int allow_all(const struct ruleset *set, const struct rule *rules, size_t n, struct err *e)
@@ -146,18 +154,28 @@ static int allow_gpu_nodes(const struct ruleset *set)
         return r;
 }
 
+/* A link is followed by whoever may open what it leads to. */
+static int allow_bind(const struct ruleset *set, const struct sandbox_bind *b, bool tree)
+{
+        if (b->link)
+                return 0;
+        if (!tree)
+                return allow_place(set, fd_open_straight(b->source), b->writable ? CHANGE : RUN);
+        return b->writable ? allow(set, b->target, CHANGE) : 0;
+}
+
 static int allow_policy(const struct ruleset *set, const struct plan *p, bool tree, struct err *e)
 {
         int r = tree ? 0 : allow(set, p->plugin_dir, RUN);
 
-        for (size_t i = 0; r == 0 && i < p->n_binds; i++) {
-                const struct sandbox_bind *b = &p->binds[i];
-
-                /* A link is followed by whoever may open what it leads to. */
-                if (!b->link && (b->writable || !tree))
-                        r = allow(set, tree ? b->target : b->source, b->writable ? CHANGE : RUN);
+        if (r < 0)
+                return err_set_errno(e, r, "allow the plugin's folder");
+        for (size_t i = 0; i < p->n_binds; i++) {
+                r = allow_bind(set, &p->binds[i], tree);
+                if (r < 0)
+                        return err_set_errno(e, r, "allow %s", p->binds[i].source);
         }
-        return r < 0 ? err_set_errno(e, r, "allow the plugin's folders") : 0;
+        return 0;
 }
 
 static int fill(const struct ruleset *set, const struct plan *p, struct err *e)

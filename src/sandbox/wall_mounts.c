@@ -85,19 +85,33 @@ static void view_scoped(struct view *v)
         }
 }
 
-static int view_add(struct view *v, const char *source, const char *target, uint64_t attributes)
+/* take_tree: a descriptor, which is the view's from here on, or -errno. */
+static int view_take(struct view *v, int take_tree, const char *target)
 {
+        scoped(fd) int tree = take_tree;
         struct shown_tree *t = &v->trees[v->n];
 
+        if (tree < 0)
+                return tree;
         if (v->n == TREES_MAX)
                 return -E2BIG;
         t->link = NULL;
-        t->fd = mount_tree_clone(source, attributes);
-        if (t->fd < 0)
-                return t->fd;
+        t->fd = take_fd(&tree);
         t->target = strdup(target);
         v->n++;
         return t->target ? 0 : -ENOMEM;
+}
+
+static int view_add(struct view *v, const char *source, const char *target, uint64_t attributes)
+{
+        return view_take(v, mount_tree_clone(source, attributes), target);
+}
+
+static int view_add_bind(struct view *v, const struct sandbox_bind *b)
+{
+        uint64_t attributes = b->writable ? RW_DATA : RO_FILES;
+
+        return view_take(v, mount_tree_clone_straight(b->source, attributes), b->target);
 }
 
 static int view_add_link(struct view *v, const char *source, const char *target)
@@ -200,8 +214,7 @@ static int take_policy(struct view *v, const struct plan *p, struct err *e)
         for (size_t i = 0; i < p->n_binds; i++) {
                 const struct sandbox_bind *b = &p->binds[i];
 
-                r = b->link ? view_add_link(v, b->source, b->target)
-                            : view_add(v, b->source, b->target, b->writable ? RW_DATA : RO_FILES);
+                r = b->link ? view_add_link(v, b->source, b->target) : view_add_bind(v, b);
                 if (r == -ENOENT && b->optional)
                         continue;
                 if (r < 0)

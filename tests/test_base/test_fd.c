@@ -1,4 +1,5 @@
-/* Files below a folder, whose names come from others: with openat2, and where there is none. */
+/* Files below a folder, whose names come from others, and paths that somebody may have bent: with
+ * openat2, and where there is none. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -135,6 +136,41 @@ static void test_nothing_leads_out_of_a_folder(void **state)
         assert_int_equal(try_all(0), 0);
 }
 
+/* on_the_way: what a link that is not the last comes to. As above. */
+static int try_straight(int on_the_way)
+{
+        const struct {
+                const char *path;
+                int result;
+        } rows[] = {{"in/good.py", 0},          {"in/sub", 0},
+                    {"in/same", -ELOOP},        {"in/leaf", -ELOOP},
+                    {"in/up", -ELOOP},          {"in/up/secret.py", on_the_way},
+                    {"in/missing.py", -ENOENT}, {"in/good.py/x", -ENOTDIR}};
+
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+                char path[256];
+                struct stat there, opened;
+                scoped(fd) int fd = -1;
+                int r;
+
+                path_of(path, sizeof path, rows[i].path);
+                r = fd = fd_open_straight(path);
+                if (MIN_OF(r, 0) != rows[i].result ||
+                    (r >= 0 && (stat(path, &there) < 0 || fstat(fd, &opened) < 0 ||
+                                there.st_ino != opened.st_ino))) {
+                        fprintf(stderr, "# %s: %d, not %d\n", path, r, rows[i].result);
+                        return (int)i + 1;
+                }
+        }
+        return 0;
+}
+
+static void test_a_straight_path_has_no_links(void **state)
+{
+        (void)state;
+        assert_int_equal(try_straight(-ELOOP), 0);
+}
+
 static void test_nothing_does_without_openat2(void **state)
 {
         static const int errors[] = {ENOSYS, EPERM};
@@ -146,7 +182,7 @@ static void test_nothing_does_without_openat2(void **state)
 
                 if (pid == 0) {
                         deny_openat2(errors[i]);
-                        _exit(try_all(-ELOOP));
+                        _exit(try_all(-ELOOP) | try_straight(-ENOTDIR));
                 }
                 assert_int_equal(waitpid(pid, &status, 0), pid);
                 assert_true(WIFEXITED(status));
@@ -158,6 +194,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_nothing_leads_out_of_a_folder),
+            cmocka_unit_test(test_a_straight_path_has_no_links),
             cmocka_unit_test(test_nothing_does_without_openat2),
         };
 

@@ -122,7 +122,8 @@ static void test_what_is_printed_before_an_answer_is_in_the_log_before_it(void *
         struct instance_stage s;
 
         (void)state;
-        instance_stage_open(&s, "boot;read;say in the call;result {};read;say of the error;error 0");
+        instance_stage_open(&s,
+                            "boot;read;say in the call;result {};read;say of the error;error 0");
         instance_stage_boot(&s);
         loop_unwatch(s.loop, &s.instance->out);
         loop_unwatch(s.loop, &s.instance->err);

@@ -1,6 +1,7 @@
 /* The box as its owner sees it: how workers die, that nothing of them is left, what is refused. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -166,6 +168,55 @@ static void test_a_runner_ends_the_boxes_it_still_has(void **state)
 static bool may_fork(struct test_box *t)
 {
         return sandbox_isolation(t->sandbox)->namespaces & ISOLATION_NS_PID;
+}
+
+/* Another process in each cgroup of the box, that leaves when the box's own patience has ended. */
+static pid_t crowd(const struct test_box *t)
+{
+        const struct timespec more_than_a_free_waits = {.tv_sec = 4};
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                for (unsigned i = 0; i < t->sandbox->cgroup.n; i++) {
+                        scoped(fd) int procs = openat(t->sandbox->cgroup.dirs[i], "cgroup.procs",
+                                                      O_WRONLY | O_CLOEXEC);
+
+                        if (procs < 0 || write(procs, "0", 1) != 1)
+                                _exit(1);
+                }
+                raise(SIGSTOP);
+                nanosleep(&more_than_a_free_waits, NULL);
+                _exit(0);
+        }
+        return pid;
+}
+
+static void test_a_runner_waits_for_cgroups_that_stay_busy(void **state)
+{
+        char paths[CGROUP_CONTROLLERS][PATH_MAX];
+        struct test_box t;
+        unsigned n;
+        int status = 0;
+        pid_t pid;
+
+        (void)state;
+        test_box_open(&t, NULL);
+        (void)test_box_ask(&t, "ping");
+        n = t.sandbox->cgroup.n;
+        if (!t.sandbox->has_cgroup) {
+                test_box_done(&t);
+                test_box_skip("no cgroup can be had here");
+        }
+        for (unsigned i = 0; i < n; i++)
+                strcpy(paths[i], t.runner->cgroups.places[i].path);
+        pid = crowd(&t);
+        assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+        assert_true(WIFSTOPPED(status));
+        assert_int_equal(kill(pid, SIGCONT), 0);
+        test_box_done(&t); /* frees the box, and then the runner */
+        for (unsigned i = 0; i < n; i++)
+                assert_int_equal(access(paths[i], F_OK), -1);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
 static void test_children_in_sessions_of_their_own_die_too(void **state)
@@ -398,6 +449,31 @@ static void test_a_missing_folder_of_the_policy_fails_unless_optional(void **sta
         expect_setup_error(&t, "/nowhere2");
 }
 
+/* Whoever resolved a path has looked at where it led: what is a link by now is somebody's doing. */
+static void test_a_folder_of_the_policy_that_has_become_a_link_is_not_followed(void **state)
+{
+        const char *const ways[] = {"", "/in"};
+        char outside[64] = "/tmp/forgesyte-bind-XXXXXX", link[80], path[100];
+
+        (void)state;
+        assert_non_null(mkdtemp(outside));
+        snprintf(path, sizeof path, "%s/in", outside);
+        assert_int_equal(chmod(outside, 0755) | mkdir(path, 0755), 0);
+        snprintf(link, sizeof link, "%s-link", outside);
+        assert_int_equal(symlink(outside, link), 0);
+        for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+                struct test_box t;
+
+                test_box_init(&t, NULL);
+                snprintf(path, sizeof path, "%s%s", link, ways[i]);
+                assert_int_equal(sandbox_policy_add_bind(&t.policy, path, NULL, false, true), 0);
+                expect_setup_error(&t, path);
+        }
+        unlink(link);
+        snprintf(path, sizeof path, "%s/in", outside);
+        assert_int_equal(rmdir(path) | rmdir(outside), 0);
+}
+
 static void test_a_worker_program_that_can_not_run_is_told(void **state)
 {
         struct test_box t;
@@ -520,6 +596,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_the_workers_pid_is_the_hosts_number_for_it),
             cmocka_unit_test(test_nothing_is_left_whenever_it_is_freed),
             cmocka_unit_test(test_a_runner_ends_the_boxes_it_still_has),
+            cmocka_unit_test(test_a_runner_waits_for_cgroups_that_stay_busy),
             cmocka_unit_test(test_children_in_sessions_of_their_own_die_too),
             cmocka_unit_test(test_children_die_with_a_worker_that_crashes),
             cmocka_unit_test(test_a_fork_bomb_is_held_and_cleaned_up),
@@ -529,6 +606,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_a_plugin_folder_that_is_not_there_is_named),
             cmocka_unit_test(test_a_plugin_folder_that_only_root_reads_is_explained),
             cmocka_unit_test(test_a_missing_folder_of_the_policy_fails_unless_optional),
+            cmocka_unit_test(test_a_folder_of_the_policy_that_has_become_a_link_is_not_followed),
             cmocka_unit_test(test_a_worker_program_that_can_not_run_is_told),
             cmocka_unit_test(test_a_runner_needs_a_worker_program),
             cmocka_unit_test(test_a_weaker_box_than_demanded_is_refused),

@@ -1,4 +1,4 @@
-"""The rows X01 to X26: what is in no other family; found by trying to break what the others had not."""
+"""The rows X01 to X27: what is in no other family; found by trying to break what the others had not."""
 import os
 import re
 import shutil
@@ -869,3 +869,39 @@ def x26(t):
         t.check((answer.status, answer.json.get("error_type")) in (
             (200, None), (502, "PluginCrashed"), (504, "TimeoutError"), (503, "PluginUnavailable")), repr(answer))
     again(t)
+
+
+BENDS = """
+import os
+
+
+def bend(link, to):
+    os.symlink(to, link)
+
+
+class Plugin:
+    tools = {'good': lambda: 1, 'bend': bend}
+"""
+
+
+@row("X27", "leads a link to a secret, in a folder that it may write, or would write to its own manifest",
+     "ManifestError, before it is shown anything", python(BENDS))
+def x27(t):
+    given, door = os.path.join(t.stage.folder, "given"), os.path.join(t.stage.folder, "given", "door")
+    os.mkdir(given)
+    os.chmod(given, 0o777)
+    own = os.path.join(t.stage.plugin_dir, t.name)
+    for kind in ("read", "write"):
+        permissions = {"write": [given]}
+        permissions[kind] = permissions.get(kind, []) + [door]
+        t.stage.write(t.name, Plugin(None, t.row.plugin.files, "plugin.py", permissions=permissions))
+        again(t)
+        t.equal(t.call("bend", {"link": door, "to": os.path.dirname(t.stage.canaries.secret)}).status, 200)
+        t.check(os.path.islink(door), "the link was made")
+        is_refused(t, kind, "ManifestError", "which the plugin may change")
+        os.unlink(door)
+    for folder in (own, t.stage.plugin_dir, t.stage.folder, os.path.join(t.stage.plugin_dir, "neighbour")):
+        t.stage.write(t.name, Plugin(None, t.row.plugin.files, "plugin.py", permissions={"write": [folder]}))
+        is_refused(t, folder, "ManifestError", "what its manifest permits")
+    shutil.rmtree(given)
+    as_it_was(t)

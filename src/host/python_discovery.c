@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "host/path_way.h"
 #include "host/python_env.h"
 
 #define DISCOVERY_SECONDS 60
@@ -87,63 +88,71 @@ static char *make_manifest(const struct entry_point *ep)
 
 static bool is_within(const char *path, const char *folder)
 {
-        scoped(free) char *real = realpath(folder, NULL);
-        size_t n = real ? strlen(real) : 0;
+        char real[PATH_MAX];
 
-        return n > 1 && !strncmp(path, real, n) && (path[n] == '/' || !path[n]);
+        return realpath(folder, real) && real[1] && path_way_is_below(path, real);
 }
 
 /* The folder is shown to the plugin, and it was named by code of its like: so it may only be one
- * that the interpreter sees anyway. The real path, or NULL. */
-static char *folder_of(const struct python_discovery *d, const struct entry_point *ep)
+ * that the interpreter sees anyway. 0 and the real path, or NULL where it is none; -ENOMEM. */
+static int folder_of(const struct python_discovery *d, const struct entry_point *ep, char **ret)
 {
         scoped(sandbox_policy) struct sandbox_policy p;
         scoped(free) char *real = ep->folder[0] == '/' ? realpath(ep->folder, NULL) : NULL;
         bool seen;
 
         sandbox_policy_init(&p);
-        if (!real || access(real, R_OK | X_OK) < 0 || fill_policy(d, &p, NULL) < 0)
-                return NULL;
-        seen = is_within(real, "/usr/lib") || is_within(real, "/usr/local/lib");
-        for (size_t i = 0; i < p.n_binds && !seen; i++)
+        if ((!real && errno == ENOMEM) || fill_policy(d, &p, NULL) < 0)
+                return -ENOMEM;
+        seen = real && (is_within(real, "/usr/lib") || is_within(real, "/usr/local/lib"));
+        for (size_t i = 0; real && i < p.n_binds && !seen; i++)
                 seen = !p.binds[i].link && is_within(real, p.binds[i].source);
-        return seen ? take_ptr(real) : NULL;
+        *ret = seen && access(real, R_OK | X_OK) == 0 ? take_ptr(real) : NULL;
+        return 0;
 }
 
-static void take_entry_point(struct python_discovery *d, const struct entry_point *ep)
+/* 0 or -ENOMEM. */
+static int take_entry_point(struct python_discovery *d, const struct entry_point *ep)
 {
-        scoped(free) char *made = NULL, *folder = folder_of(d, ep);
+        scoped(free) char *made = NULL, *folder = NULL;
         char words[400];
 
+        if (folder_of(d, ep, &folder) < 0)
+                return -ENOMEM;
         if (!folder) {
                 snprintf(words, sizeof words,
                          "%.64s: its package (%.128s) was not found in the interpreter's folders, "
                          "nor in one that its .pth files and editable installations name",
                          ep->name, ep->value);
                 complain(d, words);
-                return;
+                return 0;
         }
-        if (!plugin_manifest_exists(folder) && !(made = make_manifest(ep))) {
-                complain(d, "out of memory");
-                return;
-        }
+        if (!plugin_manifest_exists(folder) && !(made = make_manifest(ep)))
+                return -ENOMEM;
         supervisor_adopt(d->s, ep->name, folder, d->python, made);
+        return 0;
 }
 
 static void take_lines(struct python_discovery *d, char *text)
 {
         size_t n = 0;
         char *line;
+        int r = 0;
 
         supervisor_adopt_begin(d->s, d->python);
         /* A worker may say anything: what is no line of ours is passed over. */
-        while ((line = strsep(&text, "\n")) && text && n < PLUGINS_MAX) {
+        while (r == 0 && (line = strsep(&text, "\n")) && text && n < PLUGINS_MAX) {
                 struct entry_point ep;
 
                 if (!read_entry_point(line, &ep))
                         continue;
-                take_entry_point(d, &ep);
+                r = take_entry_point(d, &ep);
                 n++;
+        }
+        /* Who was not looked at has not vanished. */
+        if (r < 0) {
+                complain(d, "out of memory");
+                return;
         }
         supervisor_adopt_end(d->s, d->python);
         log_write(d->s->o.log, n ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,

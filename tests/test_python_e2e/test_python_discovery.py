@@ -3,12 +3,15 @@
 The interpreter is a venv of the test's own; its packages are written by hand, as pip would leave
 them.
 """
+import contextlib
+import errno
 import json
 import os
 import shutil
 import subprocess
 import unittest
 
+from faults import Faults
 from host import FORGESYTE, HostCase, PATIENCE, environment
 
 PLUGIN = """
@@ -28,6 +31,9 @@ class Plugin:
 MANIFEST = {"id": "tracker-own", "name": "Tracker", "version": "3.0", "license": "MIT",
             "entrypoint": "tracker.plugin",
             "tools": [{"id": "echo", "inputs": {"text": "string"}}]}
+
+
+MOST = 100  # allocations that are made to fail
 
 
 class DiscoveryCase(HostCase):
@@ -226,6 +232,32 @@ LOOKS = PLUGIN.replace("return {\"said\": args}", """
             return open(args["text"]).read()
         except OSError as e:
             return type(e).__name__""")
+
+
+class WithoutMemory(DiscoveryCase):
+    def test_no_package_is_lost_for_want_of_memory(self):
+        """Allocations fail one after the other while the packages are looked for and loaded anew."""
+        faults = Faults(self.folder)
+        self.addCleanup(faults.close)
+        if not faults.knows_malloc():
+            self.skipTest("a sanitizer's malloc is its own")
+        self.install("demo", {"demo": "demo.plugin:Plugin"})
+        self.install("tracker", {"other-name": "tracker.plugin:Plugin"})
+        self.write("tracker/manifest.json", json.dumps(MANIFEST))
+        self.start(env=faults.env())
+        with faults.armed("malloc", errno.ENOMEM, 1 << 30):
+            self.host.post("/v1/plugins/reload-all")
+            calls = faults.seen("malloc")
+        self.assertGreater(calls, 50)
+        for nth in range(1, calls + 1, max(1, calls // MOST)):
+            with self.subTest(f"allocation {nth} of {calls} fails"):
+                with faults.armed("malloc", errno.ENOMEM, nth), contextlib.suppress(ConnectionError):
+                    self.host.post("/v1/plugins/reload-all")
+                self.assertTrue(self.host.alive(), self.host.stderr())
+                self.assertEqual(self.names(), ["demo", "tracker-own"])
+        self.assertEqual(self.host.post("/v1/plugins/reload-all").status, 200)
+        self.assertEqual(self.host.run("demo", "echo").result, {"said": {}})
+        self.assertEqual(self.host.run("tracker-own", "echo", {"text": "b"}).result, {"said": {"text": "b"}})
 
 
 class Editable(DiscoveryCase):

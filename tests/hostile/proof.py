@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from row import Row, native
-from trial import Trial
+from trial import LIVEZ_MS, Trial
 
 DAMAGES = []
 
@@ -70,7 +70,7 @@ def a_changed_scratch(stage):
 @damage("/livez took")
 def a_host_that_stops(stage):
     os.kill(stage.host.pid, signal.SIGSTOP)
-    time.sleep(0.6)
+    time.sleep(2.4 * LIVEZ_MS / 1000)
     os.kill(stage.host.pid, signal.SIGCONT)
     return lambda: None
 

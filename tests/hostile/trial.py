@@ -85,6 +85,11 @@ class Trial:
     def memory_kb(self):
         return memory_kb(self.host.pid)
 
+    def grew_less(self, before, kb, words="the host's memory"):
+        """Since it had `before`, right now. A sanitizer keeps what is freed."""
+        now = self.memory_kb()
+        self.check(now - before < kb or support.SLOW != 1, f"{words}: {now - before} KB more")
+
     @staticmethod
     def process_state(pid):
         return stat_fields(pid)[0]

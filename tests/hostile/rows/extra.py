@@ -856,7 +856,7 @@ def x25(t):
     for _ in range(3):
         tried(t, "prints", {"n": 20000}, (200,))
         tried(t, "good", {}, (200,))
-    t.check(t.memory_kb() - before < 60 << 10, f"{t.memory_kb() - before} KB for 60 followers")
+    t.grew_less(before, 60 << 10, "60 followers")
     for s in sockets:
         s.close()
 

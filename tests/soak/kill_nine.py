@@ -23,6 +23,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import host as support  # noqa: E402
+from plugin_folder import write_plugin  # noqa: E402
 
 GRACE = 1.0
 CALLS = (("native", "echo", {"a": 1}), ("native", "sleep", {"ms": 300}), ("native", "segfault", {}),
@@ -38,30 +39,13 @@ class Plugin:
 '''
 
 
-def plugin(folder, name, files, manifest):
-    where = os.path.join(folder, name)
-    os.mkdir(where)
-    for target, source in files.items():
-        shutil.copy(source, os.path.join(where, target))
-    with open(os.path.join(where, "manifest.json"), "w", encoding="utf-8") as f:
-        f.write(manifest)
-    return where
-
-
 def furnish(folder):
     """The plugins of every round, and a copy of the worker that nobody else runs."""
     plugins = os.path.join(folder, "plugins")
     os.mkdir(plugins)
-    bundled = os.path.join(support.BUNDLED, "crashtest", "crashtest.so")
-    with open(os.path.join(support.ROOT, "plugins", "crashtest", "manifest.json"),
-              encoding="utf-8") as f:
-        manifest = f.read().replace('"crashtest"', '"native"', 1)
-    plugin(plugins, "native", {"crashtest.so": bundled}, manifest)
-    python = plugin(plugins, "python", {},
-                    '{"name": "python", "version": "1.0.0", "entrypoint": "plugin.py",'
-                    ' "limits": {"instances": 2, "timeout_seconds": 2}, "on_error": "keep"}')
-    with open(os.path.join(python, "plugin.py"), "w", encoding="utf-8") as f:
-        f.write(PYTHON)
+    write_plugin(plugins, "native", like="crashtest")
+    write_plugin(plugins, "python", python=PYTHON, on_error="keep",
+                 limits={"instances": 2, "timeout_seconds": 2})
     worker = os.path.join(folder, "forgesyte-worker")
     shutil.copy(support.WORKER, worker)
     return plugins, worker

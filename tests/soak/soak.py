@@ -24,6 +24,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import host as support  # noqa: E402
+from plugin_folder import write_plugin  # noqa: E402
 
 PYTHON = '''
 import forgesyte
@@ -68,21 +69,6 @@ MIX = (
 FRAIL = ("crash", "pycrash", "forked")
 LIMITS = {"memory KB": 1.0, "descriptors": 0.001, "threads": 0.001, "cgroups": 0.001,
           "processes": 0.001}
-
-
-def write_plugin(folder, name, like=None, **manifest):
-    where = os.path.join(folder, name)
-    os.mkdir(where)
-    base = {"version": "1.0.0", "entrypoint": "plugin.py", "tools": None}
-    if like:
-        with open(os.path.join(support.ROOT, "plugins", like, "manifest.json"), encoding="utf-8") as f:
-            base = json.load(f)
-        shutil.copy(os.path.join(support.BUNDLED, like, like + ".so"), where)
-    else:
-        with open(os.path.join(where, "plugin.py"), "w", encoding="utf-8") as f:
-            f.write(PYTHON)
-    with open(os.path.join(where, "manifest.json"), "w", encoding="utf-8") as f:
-        json.dump({k: v for k, v in {**base, "name": name, **manifest}.items() if v is not None}, f)
 
 
 class Client(threading.Thread):
@@ -198,9 +184,9 @@ def main():
     os.chmod(folder, 0o755)
     write_plugin(folder, "calm", like="crashtest", on_error="keep", limits={"instances": 2})
     write_plugin(folder, "crash", like="crashtest", limits={"timeout_seconds": 1, "memory_mb": 128})
-    write_plugin(folder, "python", on_error="keep", limits={"instances": 2})
-    write_plugin(folder, "pycrash")
-    write_plugin(folder, "forked", prefork=True, limits={"instances": 2})
+    write_plugin(folder, "python", python=PYTHON, on_error="keep", limits={"instances": 2})
+    write_plugin(folder, "pycrash", python=PYTHON)
+    write_plugin(folder, "forked", python=PYTHON, prefork=True, limits={"instances": 2})
     began = time.monotonic()
     host = support.Host([folder])
     try:

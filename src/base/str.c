@@ -108,11 +108,30 @@ static size_t utf8_sequence(const unsigned char *s, size_t n)
         return len;
 }
 
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* Most text is ASCII, and eight bytes of it are seen at once. */
+static size_t ascii_prefix(const char *s, size_t n)
+{
+        size_t i = 0;
+        uint64_t word;
+
+        for (; n - i >= sizeof word; i += sizeof word) {
+                memcpy(&word, s + i, sizeof word);
+                if (word & HIGH_BITS)
+                        break;
+        }
+        return i;
+}
+
 size_t utf8_valid_prefix(const char *s, size_t n)
 {
         size_t i = 0, len;
 
         while (i < n) {
+                i += ascii_prefix(s + i, n - i);
+                if (i == n)
+                        break;
                 len = utf8_sequence((const unsigned char *)s + i, n - i);
                 if (len == 0)
                         break;
@@ -121,36 +140,53 @@ size_t utf8_valid_prefix(const char *s, size_t n)
         return i;
 }
 
+static bool is_plain(unsigned char c)
+{
+        return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t';
+}
+
+/* The bytes that are shown as they are: what text mostly is. */
+static size_t plain_prefix(const char *s, size_t n)
+{
+        size_t i = 0;
+
+        while (i < n && is_plain((unsigned char)s[i]))
+                i++;
+        return i;
+}
+
+static void add_escape(struct str *s, unsigned char c)
+{
+        static const char digits[] = "0123456789abcdef";
+        const char escape[] = {'\\', 'x', digits[c >> 4], digits[c & 15]};
+
+        str_add(s, escape, sizeof escape);
+}
+
 void str_add_printable(struct str *s, const char *text, size_t n, size_t max_out)
 {
         static const char ellipsis[] = "\xe2\x80\xa6", replacement[] = "\xef\xbf\xbd";
         size_t start = s->len;
 
         for (size_t i = 0; i < n && !s->bad;) {
-                unsigned char c = (unsigned char)text[i];
-                size_t len = utf8_sequence((const unsigned char *)text + i, n - i);
-                char hex[5];
-                const char *piece = text + i;
-                size_t piece_len = len;
+                const unsigned char *at = (const unsigned char *)text + i;
+                size_t room = max_out - (s->len - start);
+                size_t plain = plain_prefix(text + i, MIN_OF(n - i, room > 4 ? room - 3 : 1));
+                size_t len = plain ? plain : utf8_sequence(at, n - i);
                 /* U+0080..U+009F are control characters too: some terminals obey them. */
-                bool c1 = len == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
+                bool c1 = len == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+                bool escaped = !plain && (c1 || len == 1), last = i + MAX_OF(len, 1) == n;
+                size_t wanted = len == 0 ? 3 : escaped ? 4 : len, more = last ? 0 : 3;
 
-                if (len == 0) {
-                        piece = replacement;
-                        piece_len = 3;
-                } else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c1) {
-                        snprintf(hex, sizeof hex, "\\x%02x", c1 ? (unsigned char)text[i + 1] : c);
-                        piece = hex;
-                        piece_len = 4;
-                }
-                bool last = i + MAX_OF(len, 1) == n;
-
-                if (s->len - start + piece_len + (last ? 0 : 3) > max_out) {
-                        if (s->len - start + 3 <= max_out)
+                if (wanted + more > room) {
+                        if (room >= 3)
                                 str_add(s, ellipsis, 3);
                         return;
                 }
-                str_add(s, piece, piece_len);
+                if (escaped)
+                        add_escape(s, c1 ? at[1] : at[0]);
+                else
+                        str_add(s, len == 0 ? replacement : text + i, wanted);
                 i += MAX_OF(len, 1);
         }
 }

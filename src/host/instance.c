@@ -1,6 +1,7 @@
 #include "host/instance.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -12,12 +13,14 @@
 #include "host/last_words.h"
 #include "sandbox/timeout.h"
 
-#define READ_CHUNK     KIB(64)
-#define READS_PER_TURN 16 /* so that one talker does not starve the others */
-#define LOG_PER_TURN   KIB(64)
-#define LAST_WORDS     KIB(256)
-#define STDERR_READ    KIB(32) /* a Python crash dump: 100 frames, of several threads */
-#define STDERR_KEPT    2000
+#define READ_CHUNK      KIB(64)
+#define READS_PER_TURN  16 /* so that one talker does not starve the others */
+#define FRAMES_PER_READ 64 /* more in one chunk is chatter, and its turn is over */
+#define LOG_PER_TURN    KIB(64)
+#define LINES_PER_TURN  512  /* a line costs, however short: a hundred plugins may flood at once */
+#define LOG_LINES_KEPT  8192 /* more than the log can hold */
+#define STDERR_READ     KIB(32) /* a Python crash dump: 100 frames, of several threads */
+#define STDERR_KEPT     2000
 
 const char *instance_stage(const struct instance *i)
 {
@@ -71,24 +74,18 @@ void instance_declare_broken(struct instance *i, struct tool_outcome *o)
         }
 }
 
-static void drain_pipes(struct instance *i, size_t max)
-{
-        instance_io_drain_log(i, sandbox_stdout(i->box), &i->out_part, PLUGIN_LOG_STDOUT, max);
-        instance_io_drain_log(i, sandbox_stderr(i->box), &i->err_part, PLUGIN_LOG_STDERR, max);
-}
-
 void instance_hear_pipes(struct instance *i)
 {
-        drain_pipes(i, LOG_PER_TURN);
+        instance_io_drain_log(i, sandbox_stdout(i->box), &i->out_part, PLUGIN_LOG_STDOUT,
+                              LOG_PER_TURN, LOG_LINES_KEPT);
+        instance_io_drain_log(i, sandbox_stderr(i->box), &i->err_part, PLUGIN_LOG_STDERR,
+                              LOG_PER_TURN, LOG_LINES_KEPT);
 }
 
 void instance_collect_last_words(struct instance *i)
 {
-        int64_t now = clock_real_ns();
-
-        drain_pipes(i, LAST_WORDS);
-        plugin_log_flush(i->log, &i->out_part, PLUGIN_LOG_STDOUT, now);
-        plugin_log_flush(i->log, &i->err_part, PLUGIN_LOG_STDERR, now);
+        instance_io_last_words(i, sandbox_stdout(i->box), &i->out_part, PLUGIN_LOG_STDOUT);
+        instance_io_last_words(i, sandbox_stderr(i->box), &i->err_part, PLUGIN_LOG_STDERR);
 }
 
 struct verdict_circumstances instance_circumstances(struct instance *i, struct str *tail)
@@ -189,19 +186,20 @@ static void on_channel_closed(struct instance *i)
                 instance_set_grace(i, INSTANCE_VERDICT_GRACE_S);
 }
 
-/* false when the channel has ended. */
-static bool read_channel(struct instance *i, int turns)
+/* false when the channel has ended. The turn is over after a chunk with more frames than that. */
+static bool read_channel(struct instance *i, int turns, unsigned max_frames)
 {
         uint8_t buf[READ_CHUNK];
+        unsigned frames = 0;
 
-        while (turns-- > 0 && i->state != INSTANCE_DYING) {
+        while (turns-- > 0 && i->state != INSTANCE_DYING && frames <= max_frames) {
                 ssize_t n = instance_io_read(sandbox_channel(i->box), buf, sizeof buf);
 
                 if (n == -EAGAIN)
                         break;
                 if (n <= 0)
                         return false;
-                instance_frames_take(i, buf, (size_t)n);
+                frames = instance_frames_take(i, buf, (size_t)n);
                 if (n < (ssize_t)sizeof buf)
                         break;
         }
@@ -216,7 +214,7 @@ static void on_channel(void *ctx, uint32_t events)
                 on_channel_closed(i);
                 return;
         }
-        if (!read_channel(i, READS_PER_TURN)) {
+        if (!read_channel(i, READS_PER_TURN, FRAMES_PER_READ)) {
                 on_channel_closed(i);
                 return;
         }
@@ -230,7 +228,8 @@ static void on_out(void *ctx, unused_param uint32_t events)
 {
         struct instance *i = ctx;
 
-        if (!instance_io_drain_log(i, i->out.fd, &i->out_part, PLUGIN_LOG_STDOUT, LOG_PER_TURN))
+        if (!instance_io_drain_log(i, i->out.fd, &i->out_part, PLUGIN_LOG_STDOUT, LOG_PER_TURN,
+                                   LINES_PER_TURN))
                 loop_unwatch(i->loop, &i->out);
 }
 
@@ -238,7 +237,8 @@ static void on_err(void *ctx, unused_param uint32_t events)
 {
         struct instance *i = ctx;
 
-        if (!instance_io_drain_log(i, i->err.fd, &i->err_part, PLUGIN_LOG_STDERR, LOG_PER_TURN))
+        if (!instance_io_drain_log(i, i->err.fd, &i->err_part, PLUGIN_LOG_STDERR, LOG_PER_TURN,
+                                   LINES_PER_TURN))
                 loop_unwatch(i->loop, &i->err);
         if (i->state == INSTANCE_OVERDUE)
                 instance_overdue_heard(i);
@@ -309,7 +309,7 @@ static void on_death(void *ctx, unused_param uint32_t events)
         i->dead = true;
         /* What was complete at this instant counts: a reply before a death is a reply. */
         if (i->state != INSTANCE_DYING && i->channel.fd >= 0)
-                read_channel(i, 1024);
+                read_channel(i, 1024, UINT_MAX);
         if (!instance_fork_awaits_word(i))
                 instance_finish_death(i);
 }

@@ -241,8 +241,10 @@ static void refuse_bytes(struct instance *i, int r, const struct err *e)
                 instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e->msg);
 }
 
-void instance_frames_take(struct instance *i, const uint8_t *bytes, size_t n)
+unsigned instance_frames_take(struct instance *i, const uint8_t *bytes, size_t n)
 {
+        unsigned taken = 0;
+
         while (n > 0 && i->state != INSTANCE_DYING) {
                 struct wire_frame f = {0};
                 struct err e;
@@ -251,13 +253,15 @@ void instance_frames_take(struct instance *i, const uint8_t *bytes, size_t n)
 
                 if (r < 0) {
                         refuse_bytes(i, r, &e);
-                        return;
+                        break;
                 }
                 bytes += used;
                 n -= used;
                 if (r > 0) {
+                        taken++;
                         on_frame(i, &f);
                         wire_frame_done(&f);
                 }
         }
+        return taken;
 }

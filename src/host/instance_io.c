@@ -10,7 +10,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
-#define IOV_BATCH 256
+#define IOV_BATCH  256
+#define LOG_PIECE  KIB(2)  /* so many lines at most come of one reading */
+#define LAST_WORDS KIB(64) /* what a pipe holds, unless it was made to hold more */
+#define LAST_LINES 1000
+#define LAST_READ  MIB(2)
 
 uint64_t instance_io_nonce(struct instance *i)
 {
@@ -214,11 +218,12 @@ ssize_t instance_io_read(int fd, void *buf, size_t n)
 }
 
 bool instance_io_drain_log(struct instance *i, int fd, struct plugin_log_writer *w,
-                           enum plugin_log_stream stream, size_t max)
+                           enum plugin_log_stream stream, size_t max_bytes, size_t max_lines)
 {
-        char buf[KIB(16)];
+        char buf[LOG_PIECE];
+        uint64_t first = i->log->next_number;
 
-        for (size_t total = 0; total < max;) {
+        for (size_t total = 0; total < max_bytes && i->log->next_number - first < max_lines;) {
                 ssize_t n = instance_io_read(fd, buf, sizeof buf);
 
                 if (n == -EAGAIN)
@@ -229,4 +234,50 @@ bool instance_io_drain_log(struct instance *i, int fd, struct plugin_log_writer 
                 total += (size_t)n;
         }
         return true;
+}
+
+/* Where the last `max` lines begin. */
+static size_t last_lines(const char *text, size_t n, size_t max)
+{
+        size_t at = n;
+
+        if (at > 0 && text[at - 1] == '\n')
+                at--;
+        while (at > 0 && max > 0) {
+                const char *end = memrchr(text, '\n', at);
+
+                if (!end)
+                        return 0;
+                at = (size_t)(end - text);
+                max--;
+        }
+        return at > 0 ? at + 1 : 0;
+}
+
+void instance_io_last_words(struct instance *i, int fd, struct plugin_log_writer *w,
+                            enum plugin_log_stream stream)
+{
+        char buf[2 * LAST_WORDS];
+        size_t have = 0, lost = 0, from;
+
+        for (size_t total = 0; total < LAST_READ;) {
+                ssize_t n = instance_io_read(fd, buf + have, sizeof buf - have);
+
+                if (n <= 0)
+                        break;
+                total += (size_t)n;
+                have += (size_t)n;
+                if (have > LAST_WORDS) {
+                        lost += have - LAST_WORDS;
+                        memmove(buf, buf + have - LAST_WORDS, LAST_WORDS);
+                        have = LAST_WORDS;
+                }
+        }
+        from = last_lines(buf, have, LAST_LINES);
+        if (lost + from > 0) {
+                plugin_log_flush(i->log, w, stream, clock_real_ns());
+                i->log->dropped_bytes += lost + from;
+        }
+        plugin_log_write(i->log, w, stream, buf + from, have - from, clock_real_ns());
+        plugin_log_flush(i->log, w, stream, clock_real_ns());
 }

@@ -25,8 +25,13 @@ uint64_t instance_io_nonce(struct instance *i);
 
 /* Reads once: >0 bytes, 0 end of file, -EAGAIN, -errno. */
 ssize_t instance_io_read(int fd, void *buf, size_t n);
-/* Drains at most `max` bytes of a log pipe; false at its end. */
+/* Drains a log pipe, but no more than about so much; false at its end. What is left, waits there,
+ * and so does who wants to write more. */
 bool instance_io_drain_log(struct instance *i, int fd, struct plugin_log_writer *w,
-                           enum plugin_log_stream stream, size_t max);
+                           enum plugin_log_stream stream, size_t max_bytes, size_t max_lines);
+/* Empties the pipe of one that has died: its last lines go into the log, what was before them is
+ * counted as dropped. */
+void instance_io_last_words(struct instance *i, int fd, struct plugin_log_writer *w,
+                            enum plugin_log_stream stream);
 
 #endif

@@ -15,8 +15,8 @@
  * its own takes the lowest first. */
 #define INSTANCE_STACK_SIGNAL (SIGRTMAX - 1)
 
-/* Feeds a worker's bytes until they are used up or the instance is dying. */
-void instance_frames_take(struct instance *i, const uint8_t *bytes, size_t n);
+/* Feeds a worker's bytes until they are used up or the instance is dying; how many frames ended. */
+unsigned instance_frames_take(struct instance *i, const uint8_t *bytes, size_t n);
 
 /* The verdict is known: broke() hears it, once. */
 void instance_declare_broken(struct instance *i, struct tool_outcome *o);

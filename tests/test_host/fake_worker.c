@@ -331,6 +331,17 @@ static void do_say(const char *arg)
         fflush(stderr);
 }
 
+/* "line 1", "line 2", ...: so many, to stderr, and as much of them as fits at once. */
+static void do_lines(const char *arg)
+{
+        char text[KIB(16)];
+
+        setvbuf(stderr, text, _IOFBF, sizeof text);
+        for (int n = 1; n <= atoi(arg); n++)
+                fprintf(stderr, "line %d\n", n);
+        fflush(stderr);
+}
+
 static void do_exit(const char *arg)
 {
         _exit(atoi(arg));
@@ -367,7 +378,7 @@ static const struct step {
     {"close", do_close},       {"say", do_say},           {"exit", do_exit},
     {"raise", do_raise},       {"sleep", do_sleep},       {"hang", do_hang},
     {"given", do_given},       {"fork", do_fork},         {"ended", do_ended},
-    {"deaf", do_deaf},
+    {"deaf", do_deaf},         {"lines", do_lines},
 };
 
 static void follow(char *line)

@@ -255,6 +255,21 @@ HOSTILE_TOOL(timers)
         return forge_call_result_int(call, "timers", n);
 }
 
+/* --- what costs whoever reads it --- */
+
+/* Lines of nothing, or bytes that must be escaped, as fast as they are read, for ever. */
+HOSTILE_TOOL(noise)
+{
+        static char bytes[1 << 16];
+
+        memset(bytes, (int)forge_call_int(call, "byte", '\n'), sizeof bytes);
+        fcntl(1, F_SETPIPE_SZ, 1 << 20);
+        fcntl(2, F_SETPIPE_SZ, 1 << 20);
+        while (write(1, bytes, sizeof bytes) > 0 && write(2, bytes, sizeof bytes) > 0)
+                ;
+        return -1;
+}
+
 /* --- a scratch that is hard to remove --- */
 
 HOSTILE_TOOL(tangle)
@@ -293,6 +308,7 @@ static const struct forge_tool tools[] = {
     FORGE_TOOL("maps", run_maps),
     FORGE_TOOL("leak", run_leak),
     FORGE_TOOL("timers", run_timers),
+    FORGE_TOOL("noise", run_noise),
     FORGE_TOOL("tangle", run_tangle),
 };
 

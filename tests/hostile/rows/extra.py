@@ -1,4 +1,4 @@
-"""The rows X01 to X27: what is in no other family; found by trying to break what the others had not."""
+"""The rows X01 to X28: what is in no other family; found by trying to break what the others had not."""
 import os
 import re
 import shutil
@@ -904,4 +904,15 @@ def x27(t):
         t.stage.write(t.name, Plugin(None, t.row.plugin.files, "plugin.py", permissions={"write": [folder]}))
         is_refused(t, folder, "ManifestError", "what its manifest permits")
     shutil.rmtree(given)
+    as_it_was(t)
+
+
+@row("X28", "8 instances print lines of nothing, and bytes to be escaped, until their deadlines pass at once",
+     "TimeoutError each, in time; /livez holds",
+     native("extra", on_error="keep", limits={"timeout_seconds": 2, "instances": 8, "memory_mb": 64}))
+def x28(t):
+    for byte in (ord("\n"), 0):
+        again(t)
+        for each in [t.begin("noise", {"byte": byte}) for _ in range(8)]:
+            t.answers(each.join(), 504, "TimeoutError")
     as_it_was(t)

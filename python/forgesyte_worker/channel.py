@@ -33,7 +33,7 @@ from forgesyte.errors import Cancelled
 from . import wire
 
 EXIT_PROTOCOL = 71
-EXIT_HOST_GONE = 72
+EXIT_HOST_GONE = 219
 EXIT_NO_MEMORY = 73
 
 PROGRESS_SECONDS = 1 / 20

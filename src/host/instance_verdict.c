@@ -16,7 +16,7 @@
 #define TRACEBACK_MAX KIB(16)
 #define STACK_IN_TAIL 2000
 /* A worker's exit when its end of the channel is of no use any more: docs/PROTOCOL.md, SHUTDOWN. */
-#define EXIT_CHANNEL_LOST 72
+#define EXIT_CHANNEL_LOST 219
 
 static bool is_call(const struct verdict_circumstances *c)
 {

@@ -105,24 +105,58 @@ static void add_clone(struct build *b)
                 allow_int(b, "clone", 0, spaces | CLONE_THREAD, CLONE_THREAD);
 }
 
+static const struct {
+        const char *name;
+        unsigned signal; /* which argument */
+        bool by_pid;     /* the first argument is whom it goes to */
+} signals[] = {
+    {"kill", 1, true},
+    {"tkill", 1, false}, /* old libraries' raise() */
+    {"tgkill", 2, true}, /* raise(), abort(), pthread_kill() */
+    {"rt_sigqueueinfo", 1, true},
+    {"rt_tgsigqueueinfo", 2, true},
+    {"pidfd_send_signal", 1, false}, /* asyncio's child watcher */
+};
+
+/* Any signal but SIGSYS, so that a death of that is the filter's own doing: 31 is the number whose
+ * low five bits are all set, and the sixth is not. */
+static void allow_signal(struct build *b, const char *name, unsigned arg, bool own_only)
+{
+        struct scmp_arg_cmp both[2] = {{0}, LOW32(0, UINT32_MAX, PLAN_FILTER_PID)};
+
+        for (uint32_t bit = 1; bit <= 32; bit *= 2) {
+                both[0] = LOW32(arg, bit, bit == 32 ? 32 : 0);
+                add(b, SCMP_ACT_ALLOW, name, own_only ? 2 : 1, both);
+        }
+}
+
 /* Without a pid namespace a signal may go to nobody but itself, by whatever road. */
 static void add_signals(struct build *b)
+{
+        for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+                if (b->v->own_pids || signals[i].by_pid)
+                        allow_signal(b, signals[i].name, signals[i].signal, !b->v->own_pids);
+        if (!b->v->own_pids) {
+                allow_int(b, "sched_setaffinity", 0, UINT32_MAX, 0);
+                allow_int(b, "sched_setaffinity", 0, UINT32_MAX, PLAN_FILTER_PID);
+        }
+}
+
+/* No lease, which would hold up everybody else who opens the file, and no watch of a folder; where
+ * there are others, no signal to them either. */
+static void add_fcntl(struct build *b)
 {
         static const unsigned commands[] = {
             F_DUPFD,     F_GETFD,     F_SETFD,      F_GETFL,      F_SETFL,      F_GETLK,
             F_SETLK,     F_SETLKW,    F_OFD_GETLK,  F_OFD_SETLK,  F_OFD_SETLKW, F_DUPFD_CLOEXEC,
             F_ADD_SEALS, F_GET_SEALS, F_SETPIPE_SZ, F_GETPIPE_SZ,
         };
-        static const char *const calls[] = {"kill", "tgkill", "rt_sigqueueinfo",
-                                            "rt_tgsigqueueinfo"};
 
-        for (size_t i = 0; !b->v->own_pids && i < ARRAY_LEN(calls); i++)
-                allow_int(b, calls[i], 0, UINT32_MAX, PLAN_FILTER_PID);
-        for (size_t i = 0; !b->v->own_pids && i < ARRAY_LEN(commands); i++)
+        for (size_t i = 0; i < ARRAY_LEN(commands); i++)
                 allow_int(b, "fcntl", 1, UINT32_MAX, commands[i]);
-        if (!b->v->own_pids) {
-                allow_int(b, "sched_setaffinity", 0, UINT32_MAX, 0);
-                allow_int(b, "sched_setaffinity", 0, UINT32_MAX, PLAN_FILTER_PID);
+        if (b->v->own_pids) {
+                allow_int(b, "fcntl", 1, UINT32_MAX, F_SETOWN);
+                allow_int(b, "fcntl", 1, UINT32_MAX, F_GETOWN);
         }
 }
 
@@ -251,6 +285,7 @@ int seccomp_program_compile(const struct seccomp_variant *v, void **ret, size_t 
         add_table(&b);
         add_clone(&b);
         add_signals(&b);
+        add_fcntl(&b);
         add_files(&b);
         add_self(&b);
         add_ioctl(&b);

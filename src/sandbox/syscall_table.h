@@ -46,12 +46,6 @@
         X(wait4, ALWAYS, "subprocesses")                                                           \
         X(waitid, ALWAYS, "likewise")                                                              \
         X(pidfd_open, OWN_PIDS, "asyncio's child watcher")                                         \
-        X(pidfd_send_signal, OWN_PIDS, "likewise")                                                 \
-        X(kill, OWN_PIDS, "ending its own subprocesses")                                           \
-        X(tkill, OWN_PIDS, "old libraries' raise()")                                               \
-        X(tgkill, OWN_PIDS, "raise(), abort(), pthread_kill()")                                    \
-        X(rt_sigqueueinfo, OWN_PIDS, "sigqueue()")                                                 \
-        X(rt_tgsigqueueinfo, OWN_PIDS, "pthread_sigqueue()")                                       \
         X(getpid, ALWAYS, "itself")                                                                \
         X(getppid, ALWAYS, "itself")                                                               \
         X(gettid, ALWAYS, "itself")                                                                \
@@ -135,7 +129,6 @@
         X(dup, ALWAYS, "redirection")                                                              \
         X(dup2, ALWAYS, "redirection")                                                             \
         X(dup3, ALWAYS, "redirection")                                                             \
-        X(fcntl, OWN_PIDS, "flags, locks; elsewhere F_SETOWN could send signals abroad")           \
         X(flock, ALWAYS, "scratch files")                                                          \
         X(pipe, ALWAYS, "subprocess")                                                              \
         X(pipe2, ALWAYS, "subprocess")                                                             \

@@ -23,8 +23,8 @@
 enum worker_exit {
         WORKER_EXIT_BOX = 70,      /* the box could not be built */
         WORKER_EXIT_PROTOCOL = 71, /* the host spoke out of turn */
-        WORKER_EXIT_HOST_GONE = 72,
         WORKER_EXIT_NO_MEMORY = 73,
+        WORKER_EXIT_HOST_GONE = 219, /* no number that a plugin's exit() is likely to have */
 };
 
 struct worker_channel {

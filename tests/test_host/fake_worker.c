@@ -40,7 +40,7 @@ static void read_all(void *buf, size_t n)
                 ssize_t r = read(WIRE, (char *)buf + at, n - at);
 
                 if (r <= 0)
-                        leave(72, "the host has closed the wire");
+                        leave(219, "the host has closed the wire");
                 at += (size_t)r;
         }
 }
@@ -48,7 +48,7 @@ static void read_all(void *buf, size_t n)
 static void write_all(const void *buf, size_t n)
 {
         if (n && write(WIRE, buf, n) != (ssize_t)n)
-                leave(72, "cannot write");
+                leave(219, "cannot write");
 }
 
 static void read_header(void)
@@ -122,7 +122,7 @@ static unsigned read_given(void)
         struct err e;
 
         if (recvmsg(WIRE, &m, MSG_CMSG_CLOEXEC) != 1)
-                leave(72, "the host has closed the wire");
+                leave(219, "the host has closed the wire");
         given = CMSG_FIRSTHDR(&m);
         read_all(header + 1, sizeof header - 1);
         if (wire_header_decode(header, &me.request, &e) < 0)

@@ -623,6 +623,57 @@ static void test_without_namespaces_nobody_else_can_be_named(void **state)
         test_box_done(&t);
 }
 
+/* So that a death by SIGSYS is always the filter's doing. */
+static void test_sigsys_is_the_filters_alone(void **state)
+{
+        static const char *const machines[] = {NULL, NO_SPACES};
+
+        (void)state;
+        for (size_t m = 0; m < ARRAY_LEN(machines); m++) {
+                struct obituary o;
+                struct test_box t;
+                int pid, parent;
+
+                test_box_open(&t, machines[m]);
+                assert_string_equal(test_box_ask(&t, "raise 31"), "alive");
+                test_box_ask(&t, "ping");
+                assert_int_equal(sscanf(t.answer, "pong %d %d", &pid, &parent), 2);
+                assert_string_equal(test_box_ask(&t, "sys %d %d 0", SYS_kill, pid), "0 0");
+                assert_string_equal(test_box_ask(&t, "sys %d %d 31", SYS_kill, pid), "-1 1");
+                assert_string_equal(test_box_ask(&t, "sys %d %d 4294967327", SYS_kill, pid),
+                                    "-1 1");
+                assert_string_equal(test_box_ask(&t, "sys %d %d %d 31", SYS_tgkill, pid, pid),
+                                    "-1 1");
+                assert_string_equal(test_box_ask(&t, "sys %d %d 31 0", SYS_rt_sigqueueinfo, pid),
+                                    "-1 1");
+                test_box_die_of(&t, "int80", &o);
+                assert_int_equal(o.cause, OBITUARY_SYSCALL);
+                test_box_done(&t);
+        }
+}
+
+/* A lease makes everybody else who opens the file wait, the host and the plugins of its user. */
+static void test_no_file_is_held_up_for_others(void **state)
+{
+        static const struct {
+                int command, argument;
+        } rows[] = {{F_SETLEASE, F_WRLCK}, {F_SETLEASE, F_RDLCK}, {F_NOTIFY, 1}, {F_SETSIG, 9}};
+        static const char *const machines[] = {NULL, "root", NO_SPACES};
+
+        (void)state;
+        for (size_t m = 0; m < ARRAY_LEN(machines); m++) {
+                struct test_box t;
+
+                test_box_open(&t, machines[m]);
+                for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+                        assert_string_equal(test_box_ask(&t, "sys %d 0 %d %d", SYS_fcntl,
+                                                         rows[i].command, rows[i].argument),
+                                            "-1 1");
+                assert_string_equal(test_box_ask(&t, "sys %d 0 %d 0", SYS_fcntl, F_GETFD), "0 0");
+                test_box_done(&t);
+        }
+}
+
 static void test_what_libraries_need_is_there(void **state)
 {
         struct test_box t;
@@ -729,6 +780,8 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_threads_count_as_processes),
             cmocka_unit_test(test_dangerous_system_calls_are_refused),
             cmocka_unit_test(test_without_namespaces_nobody_else_can_be_named),
+            cmocka_unit_test(test_sigsys_is_the_filters_alone),
+            cmocka_unit_test(test_no_file_is_held_up_for_others),
             cmocka_unit_test(test_what_libraries_need_is_there),
             cmocka_unit_test(test_abstract_sockets_of_the_host_are_out_of_reach),
             cmocka_unit_test(test_the_report_is_what_the_kernel_says),

@@ -194,7 +194,7 @@ class FailureTest(CallTest):
     def test_a_tool_that_closes_every_descriptor_ends_the_process(self):
         with self.assertRaises(Died) as caught:
             self.call("closes_everything")
-        self.assertEqual(caught.exception.status, 72)
+        self.assertEqual(caught.exception.status, 219)
 
 
 class SurroundingsTest(CallTest):

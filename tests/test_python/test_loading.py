@@ -362,7 +362,7 @@ class EndTest(PluginTest):
     def test_a_host_that_goes_away_ends_it(self):
         runtime = self.started("class Plugin:\n  tools = {}")
         runtime.sock.close()
-        self.assertEqual(runtime.process.wait(fake_host.SECONDS), 72)
+        self.assertEqual(runtime.process.wait(fake_host.SECONDS), 219)
 
     def test_a_host_that_breaks_the_protocol_ends_it(self):
         good = "class Plugin:\n  tools = {}"

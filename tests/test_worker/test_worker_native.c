@@ -503,7 +503,7 @@ static void test_worker_ends_with_its_host(void **state)
 
         worker_host_ready(h, "tools.so");
         shutdown(h->fd, SHUT_RDWR);
-        assert_int_equal(worker_host_wait(h), 72);
+        assert_int_equal(worker_host_wait(h), 219);
 }
 
 static void test_running_call_notices_that_the_host_is_gone(void **state)
@@ -518,7 +518,7 @@ static void test_running_call_notices_that_the_host_is_gone(void **state)
         assert_int_equal(f.header.type, WIRE_PROGRESS);
         wire_frame_done(&f);
         shutdown(h->fd, SHUT_RDWR);
-        assert_int_equal(worker_host_wait(h), 72);
+        assert_int_equal(worker_host_wait(h), 219);
 }
 
 static void test_request_out_of_turn_ends_the_worker(void **state)

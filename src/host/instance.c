@@ -100,6 +100,7 @@ struct verdict_circumstances instance_circumstances(struct instance *i, struct s
         last_words_add(tail, all.data ? all.data : "", STDERR_KEPT);
         return (struct verdict_circumstances){.stage = instance_stage(i),
                                               .memory_bytes = i->memory_bytes,
+                                              .shortage = !sandbox_hit_own_limit(i->box),
                                               .timeout_seconds =
                                                   booting ? i->boot_seconds : i->timeout_seconds,
                                               .tail = tail->data ? tail->data : "",

@@ -102,9 +102,12 @@ void verdict_of_timeout(const struct verdict_circumstances *c, struct tool_outco
 
 void verdict_of_memory(const struct verdict_circumstances *c, struct tool_outcome *o)
 {
-        char words[160];
+        char words[MEMORY_GUARD_SENTENCE];
 
-        memory_guard_sentence(c->memory_bytes, words, sizeof words);
+        if (c->shortage)
+                memory_guard_shortage(c->memory_bytes, words, sizeof words);
+        else
+                memory_guard_sentence(c->memory_bytes, words, sizeof words);
         if (is_call(c))
                 tool_outcome_fail(o, PLUGIN_ERROR_MEMORY_LIMIT, "%s", words);
         else

@@ -11,6 +11,7 @@
 struct verdict_circumstances {
         const char *stage;      /* "load", "init", "validate", "call", "check", "idle" */
         uint64_t memory_bytes;  /* the limit */
+        bool shortage;          /* of a memory kill: not for that limit */
         double timeout_seconds; /* the limit that passed */
         const char *tail;       /* last stderr lines, "" when none */
         const char *stack;      /* at a timeout: what Python printed of its threads, or NULL */

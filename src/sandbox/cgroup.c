@@ -324,14 +324,17 @@ uint64_t cgroup_box_oom_kills(const struct cgroup_box *box)
         return kills ? kills : cgroup_read_key(dir, "memory.oom_control", "oom_kill");
 }
 
-/* Version 1 tells a whole subtree of an ancestor's full memory. What was never near its own limit
- * did not cause that; the kernel chooses whom it kills for it. */
-static bool was_at_limit(const struct cgroup_box *box)
+/* Version 1 tells a whole subtree of an ancestor's full memory, and the kernel chooses whom it
+ * kills for it; either version counts that kill where it hit. */
+bool cgroup_box_was_full(const struct cgroup_box *box, bool version2)
 {
         const uint64_t slack = 64 * KIB(4); /* so much is charged at once */
         int dir = dir_of(box, CGROUP_MEMORY);
-        uint64_t limit = cgroup_read_number(dir, "memory.limit_in_bytes");
+        uint64_t limit;
 
+        if (version2)
+                return cgroup_read_key(dir, "memory.events", "oom") > 0;
+        limit = cgroup_read_number(dir, "memory.limit_in_bytes");
         return cgroup_read_number(dir, "memory.max_usage_in_bytes") + slack >= limit;
 }
 
@@ -346,7 +349,7 @@ bool cgroup_box_hit(const struct cgroup_box *box, bool version2)
                 (void)!pread(box->oom, text, sizeof text, 0);
         else if (box->oom >= 0)
                 event = read(box->oom, text, sizeof(uint64_t)) == sizeof(uint64_t);
-        return (event && was_at_limit(box)) || cgroup_box_oom_kills(box) > 0;
+        return (event && cgroup_box_was_full(box, false)) || cgroup_box_oom_kills(box) > 0;
 }
 
 uint64_t cgroup_box_pids_events(const struct cgroup_box *box)

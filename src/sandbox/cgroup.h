@@ -79,6 +79,8 @@ void cgroup_box_born(struct cgroup_box *box);
 void cgroup_box_kill(const struct cgroup_box *box);
 /* Was the memory limit hit? Takes the event off `oom`. */
 bool cgroup_box_hit(const struct cgroup_box *box, bool version2);
+/* Did it ever have all that its own limit lets it have? */
+bool cgroup_box_was_full(const struct cgroup_box *box, bool version2);
 uint64_t cgroup_box_oom_kills(const struct cgroup_box *box);
 uint64_t cgroup_box_pids_events(const struct cgroup_box *box);
 /* In bytes; 0: unknown. */

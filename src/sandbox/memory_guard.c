@@ -24,3 +24,16 @@ void memory_guard_sentence(uint64_t limit_bytes, char *buf, size_t size)
         snprintf(buf, size, "Plugin exceeded %s memory limit. Reduce model size or increase limit.",
                  limit);
 }
+
+void memory_guard_shortage(uint64_t limit_bytes, char *buf, size_t size)
+{
+        char limit[32];
+
+        amount(limit_bytes, limit, sizeof limit);
+        snprintf(
+            buf, size,
+            "Plugin was killed within its %s memory limit: the machine, or the cgroup that the "
+            "host is in, had no memory left. Run fewer plugins at once, lower their limits, or "
+            "give the host more.",
+            limit);
+}

@@ -164,6 +164,11 @@ int sandbox_check_memory(struct sandbox *s)
         return s->watch_fired;
 }
 
+bool sandbox_hit_own_limit(const struct sandbox *s)
+{
+        return !memory_by_cgroup(s) || cgroup_box_was_full(&s->cgroup, s->runner->cgroups.version2);
+}
+
 void sandbox_usage(const struct sandbox *s, struct sandbox_usage *ret)
 {
         struct sandbox_usage u = {.peak_rss_bytes = s->peak_bytes};

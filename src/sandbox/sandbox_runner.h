@@ -60,6 +60,9 @@ void sandbox_kill(struct sandbox *s);
  * and, where the watch is all there is, every SANDBOX_WATCH_MS: then it also kills a box with more
  * threads than it may have (its obituary says pids_limit). */
 int sandbox_check_memory(struct sandbox *s);
+/* Of one that was killed for memory: was it its own limit? Else that of a cgroup above, or of the
+ * machine, and the kernel chose this one. */
+bool sandbox_hit_own_limit(const struct sandbox *s);
 #define SANDBOX_WATCH_MS 50
 bool sandbox_wants_watch(const struct sandbox *s);
 

@@ -206,6 +206,24 @@ static void test_a_timeout_names_the_limit_that_passed(void **state)
         tool_outcome_done(&o);
 }
 
+static void test_a_kill_for_others_memory_does_not_blame_the_plugins_limit(void **state)
+{
+        const struct obituary died = {.cause = OBITUARY_MEMORY, .signal = SIGKILL};
+        struct verdict_circumstances c = at("call", "");
+        struct tool_outcome o = {0};
+
+        (void)state;
+        c.shortage = true;
+        verdict_of_death(&died, &c, &o);
+        assert_int_equal(o.error, PLUGIN_ERROR_MEMORY_LIMIT);
+        assert_int_equal(o.signal, SIGKILL);
+        assert_string_equal(o.words, "Plugin was killed within its 1GB memory limit: the machine, "
+                                     "or the cgroup that the host is in, had no memory left. Run "
+                                     "fewer plugins at once, lower their limits, or give the host "
+                                     "more.");
+        tool_outcome_done(&o);
+}
+
 static void test_a_timeout_of_a_python_plugin_says_where_it_was(void **state)
 {
         struct verdict_circumstances c = at("call", TAIL);
@@ -472,6 +490,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
             cmocka_unit_test(test_each_death_has_its_error_words_and_signal),
             cmocka_unit_test(test_a_timeout_names_the_limit_that_passed),
+            cmocka_unit_test(test_a_kill_for_others_memory_does_not_blame_the_plugins_limit),
             cmocka_unit_test(test_a_timeout_of_a_python_plugin_says_where_it_was),
             cmocka_unit_test(test_a_crash_of_a_python_plugin_says_where_it_was),
             cmocka_unit_test(test_an_exception_keeps_its_place_for_the_reason),

@@ -151,7 +151,7 @@ static void test_usage_is_the_whole_trees(void **state)
 
 static void test_the_sentence_names_the_limit(void **state)
 {
-        char buf[128];
+        char buf[MEMORY_GUARD_SENTENCE];
 
         (void)state;
         memory_guard_sentence(MEMORY_GUARD_DEFAULT_BYTES, buf, sizeof buf);
@@ -163,6 +163,10 @@ static void test_the_sentence_names_the_limit(void **state)
         memory_guard_sentence(1000, buf, sizeof buf);
         assert_string_equal(
             buf, "Plugin exceeded 1000B memory limit. Reduce model size or increase limit.");
+        memory_guard_shortage(UINT64_MAX, buf, sizeof buf);
+        assert_non_null(strstr(buf, "B memory limit: the machine, "));
+        assert_string_equal(buf + strlen(buf) - strlen("or give the host more."),
+                            "or give the host more.");
 }
 
 int main(int argc, char **argv)

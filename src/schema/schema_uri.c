@@ -167,6 +167,9 @@ int schema_uri_resolve(const char *base, const char *ref, struct schema_uri *ret
         if (document.bad || !fragment)
                 return -ENOMEM;
         percent_decode(fragment);
+        /* What is no text when it is decoded names nothing but itself. */
+        if (utf8_valid_prefix(fragment, strlen(fragment)) != strlen(fragment))
+                memcpy(fragment, ref_parts.fragment.text, ref_parts.fragment.len + 1);
         ret->document = str_take(&document);
         ret->fragment = take_ptr(fragment);
         return 0;

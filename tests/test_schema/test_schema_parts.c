@@ -61,6 +61,8 @@ static void test_uri_fragment_is_decoded(void **state unused_param)
         expect_uri("", "#/a%25b%22", "", "/a%b\"");
         expect_uri("", "#%zz%0", "", "%zz%0");
         expect_uri("", "#a%00b", "", "a%00b");
+        expect_uri("", "#%c3%a9", "", "\xc3\xa9");
+        expect_uri("", "#%61%af", "", "%61%af");
         expect_uri("urn:uuid:1", "#x", "urn:uuid:1", "x");
         expect_uri("http://a", "b", "http://a/b", "");
 }

@@ -47,6 +47,22 @@ bool python_stack_is_ours(const char *line, size_t n)
 
 /* --- frames --- */
 
+/* Is it a path that leads nowhere but down, such as a/b.py? Who prints it may have made it up. */
+static bool is_below(const char *path, size_t n)
+{
+        for (const char *at = path, *end = path + n;; at++) {
+                const char *slash = memchr(at, '/', (size_t)(end - at));
+                size_t part = (size_t)((slash ? slash : end) - at);
+
+                if (part == 0 || (part == 1 && at[0] == '.') ||
+                    (part == 2 && at[0] == '.' && at[1] == '.'))
+                        return false;
+                if (!slash)
+                        return true;
+                at = slash;
+        }
+}
+
 /* `  File "/plugin/plugin.py", line 12 in run`; in a traceback with a comma before `in`. */
 static bool parse_frame(const char *line, const char *dir, struct python_place *ret)
 {
@@ -60,7 +76,7 @@ static bool parse_frame(const char *line, const char *dir, struct python_place *
                 return false;
         path += n_dir + 1;
         end = find(path, (size_t)(line + n - path), number);
-        if (!end || end == path || (size_t)(end - path) >= sizeof p.file)
+        if (!end || (size_t)(end - path) >= sizeof p.file || !is_below(path, (size_t)(end - path)))
                 return false;
         snprintf(p.file, sizeof p.file, "%.*s", (int)(end - path), path);
         p.line = (unsigned)strtoul(end + strlen(number), &after, 10);

@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 struct python_place {
-        char file[200]; /* below the plugin's folder */
+        char file[200]; /* below the plugin's folder, with no . or .. in it */
         unsigned line;
         char function[100];
 };

@@ -95,6 +95,46 @@ static void test_forged_frames_are_no_place_or_a_bounded_one(void **state)
         assert_int_equal(strlen(p.function), sizeof p.function - 1);
 }
 
+/* A plugin that prints a stack of its own must not name the machine's files in the host's words. */
+static void test_a_place_outside_of_the_folder_is_none(void **state)
+{
+        static const char *const paths[] = {"../../etc/shadow.py",
+                                            "sub/../../etc/shadow.py",
+                                            "sub/..",
+                                            "..",
+                                            "/etc/shadow.py",
+                                            "sub//plugin.py",
+                                            "./plugin.py",
+                                            "sub/./plugin.py",
+                                            "sub/.",
+                                            "sub/"};
+        static const char *const good[] = {"..py", "sub/...", ".hidden/plugin.py", "a..b/..c"};
+        struct python_place p;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+                scoped(str) struct str dump = {0};
+
+                str_addf(&dump,
+                         "Thread 0x1 (most recent call first):\n  File \"/plugin/%s\", "
+                         "line 1 in x\n",
+                         paths[i]);
+                assert_false(python_stack_place_of_dump(dump.data, "/plugin", &p));
+                assert_false(python_stack_place_of_traceback(dump.data, "/plugin", &p));
+                /* The frame that called it is still one. */
+                str_adds(&dump, "  File \"/plugin/plugin.py\", line 3 in y\n");
+                assert_true(python_stack_place_of_dump(dump.data, "/plugin", &p));
+                assert_string_equal(p.file, "plugin.py");
+        }
+        for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+                scoped(str) struct str text = {0};
+
+                str_addf(&text, "  File \"/plugin/%s\", line 1, in x\n", good[i]);
+                assert_true(python_stack_place_of_traceback(text.data, "/plugin", &p));
+                assert_string_equal(p.file, good[i]);
+        }
+}
+
 static void test_it_is_whole_when_the_main_thread_is_at_its_first_frame(void **state)
 {
         static const char text[] = WATCHER HELPER MAIN OURS;
@@ -193,6 +233,7 @@ int main(void)
             cmocka_unit_test(test_a_loop_that_waits_is_known),
             cmocka_unit_test(test_a_tracebacks_last_own_frame_is_the_place),
             cmocka_unit_test(test_forged_frames_are_no_place_or_a_bounded_one),
+            cmocka_unit_test(test_a_place_outside_of_the_folder_is_none),
             cmocka_unit_test(test_it_is_whole_when_the_main_thread_is_at_its_first_frame),
             cmocka_unit_test(test_what_is_shown_begins_with_the_main_thread_and_has_none_of_ours),
             cmocka_unit_test(test_a_place_shows_its_line_of_a_file_that_the_plugin_may_read),

@@ -1,12 +1,17 @@
 """channel.py -- the worker's end of the wire: whole frames in, whole frames out, and cancellation.
 
 Knows: a socket, frames.   May not know: what requests mean, plugins.
-Threads: send, progress, log and cancelled from any; next_request, read, answer and
+Threads: send, progress, log and cancelled from any; wait, next_request, read, answer and
 `interruptible` from the main one.   Owns: the socket (closed by the process's end), and the
 descriptors that came with the request under way until somebody takes them.
 
 The host is trusted here. When it closes the channel or breaks the protocol there is nobody left to
 work for and nobody to tell: the process ends at once.
+
+What a timer, a signal handler or another thread of the plugin's raises in the main thread comes up
+between any two steps of Python, here too: also between the end of a read and the assignment of what
+it returned. wait() can be cut short anywhere and loses nothing (see _Frame); elsewhere such an
+exception is the end of the process.
 
 How a CANCEL gets to a tool that runs: while one does, a thread looks at the socket 20 times a
 second; it takes the frame and sends this process SIGURG, whose handler raises Cancelled in the main
@@ -35,13 +40,17 @@ from . import wire
 EXIT_PROTOCOL = 71
 EXIT_HOST_GONE = 219
 EXIT_NO_MEMORY = 73
+EXIT_INTERRUPTED = 220
 
 PROGRESS_SECONDS = 1 / 20
 LOOK_SECONDS = 1 / 20
 IDLE_LOOKS = 20  # in vain, before the thread goes to sleep
 WHOLE_MAX = 64 << 10  # larger requests are read field by field
 PIECES_MAX = 512  # of one sendmsg; Linux takes 1024
-ANCILLARY = socket.CMSG_SPACE(wire.MAX_DESCRIPTORS * struct.calcsize("i"))
+# For map(): an argument is a tuple of one.
+_ANCILLARY = (socket.CMSG_SPACE(wire.MAX_DESCRIPTORS * struct.calcsize("i")),)
+_CLOEXEC = (socket.MSG_CMSG_CLOEXEC,)
+_WHOLE = (socket.MSG_WAITALL,)
 LOG_TEXT_MAX = 8 << 10
 
 
@@ -65,6 +74,27 @@ class _Payload(wire.Source):
         return self._channel.receive(n)
 
 
+class _Frame:
+    """A frame of the host's, as far as it has come in. C code puts into the lists what the kernel
+    gives, with no step of Python between; all else is worked out of them, as often as it takes."""
+
+    __slots__ = ("seq", "parts", "head", "fds", "payload")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.parts: List[Tuple[bytes, list, int, Any]] = []  # of the header, as recvmsg returns them
+        self.head: Optional[wire.Header] = None  # once it is whole, and in order
+        self.fds: List[int] = []  # that came with it; before that they are in the parts
+        self.payload: List[bytes] = []  # unless that is read field by field
+
+    def next(self) -> "_Frame":
+        return _Frame((self.seq + 1) & 0xFFFFFFFF)
+
+    def left(self) -> int:
+        """What the header lacks."""
+        return wire.HEADER_SIZE - sum([len(part[0]) for part in self.parts])
+
+
 class Channel:
     def __init__(self, sock: socket.socket, generation: int, call_id: int, send_seq: int,
                  receive_seq: int, request: int) -> None:
@@ -80,9 +110,7 @@ class Channel:
         self._next_progress = 0.0
 
         self._receive_lock = threading.Lock()
-        self._receive_seq = receive_seq
-        self._header = b""  # the part of one that has come in
-        self._arrived: List[int] = []  # descriptors that came with it
+        self._frame = _Frame(receive_seq)  # that comes next
         self._descriptors: List[int] = []  # of the request under way
         self._calling = False
         self._cancelled = False
@@ -162,45 +190,76 @@ class Channel:
 
     # --- receiving --------------------------------------------------------------------------------
 
-    def receive(self, n: int) -> bytes:
-        """Exactly n bytes. They are copied once, out of the kernel, unless a signal cuts in."""
-        parts = []
-        while True:
-            try:
-                part = self._socket.recv(n, socket.MSG_WAITALL)
-            except MemoryError:
-                give_up(EXIT_NO_MEMORY, "no memory for a request")
-            except OSError as e:
-                if e.errno is None:  # of a signal handler of the plugin's
-                    raise
-                give_up(EXIT_HOST_GONE, f"the channel to the host: {e.strerror}")
-            if not part:
-                give_up(EXIT_HOST_GONE, "the host closed the channel")
-            n -= len(part)
-            if n == 0 and not parts:
-                return part
-            parts.append(part)
-            if n == 0:
-                return b"".join(parts)
-
-    def _receive_header(self) -> None:
-        """Some more of the header, and the descriptors that come with its first byte: no read of
-        anything else could get these."""
-        try:
-            data, ancillary, flags, _ = self._socket.recvmsg(
-                wire.HEADER_SIZE - len(self._header), ANCILLARY, socket.MSG_CMSG_CLOEXEC)
-        except OSError as e:
-            if e.errno is None:  # of a signal handler of the plugin's
-                raise
+    @staticmethod
+    def _fail_to_read(e: BaseException) -> None:
+        """Ends the process, unless the exception came out of a signal handler of the plugin's."""
+        if isinstance(e, MemoryError):
+            give_up(EXIT_NO_MEMORY, "no memory for a request")
+        of_handler = e.__traceback__ is not None and e.__traceback__.tb_next is not None
+        if isinstance(e, OSError) and e.errno is not None and not of_handler:
             give_up(EXIT_HOST_GONE, f"the channel to the host: {e.strerror}")
-        for level, kind, part in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                self._arrived += struct.unpack(f"{len(part) // 4}i", part[:len(part) // 4 * 4])
-        if flags & socket.MSG_CTRUNC:
-            self._give_up_truncated()
-        if not data:
-            give_up(EXIT_HOST_GONE, "the host closed the channel")
-        self._header += data
+
+    def _read_payload(self, parts: List[bytes], n: int) -> None:
+        """Until they have n bytes. These are copied once, out of the kernel, unless a signal cuts
+        in."""
+        left = n - sum(map(len, parts)) if parts else n
+        while left:
+            try:
+                parts.extend(map(self._socket.recv, (left,), _WHOLE))
+            except (MemoryError, OSError) as e:
+                self._fail_to_read(e)
+                raise
+            got = len(parts[-1])
+            if not got:
+                give_up(EXIT_HOST_GONE, "the host closed the channel")
+            left -= got
+
+    def receive(self, n: int) -> bytes:
+        """Exactly n bytes of a large payload."""
+        parts: List[bytes] = []
+        self._read_payload(parts, n)
+        return b"".join(parts)
+
+    def _receive_header(self, frame: _Frame) -> None:
+        """Some more of it, and the descriptors that come with its first byte: no read of anything
+        else could get these."""
+        parts = frame.parts
+        left = frame.left() if parts else wire.HEADER_SIZE
+        if left:
+            try:
+                parts.extend(map(self._socket.recvmsg, (left,), _ANCILLARY, _CLOEXEC))
+            except (MemoryError, OSError) as e:
+                self._fail_to_read(e)
+                raise
+            n = len(parts[-1][0])
+            if not n:
+                give_up(EXIT_HOST_GONE, "the host closed the channel")
+            left -= n
+        if not left:
+            frame.head = self._checked(frame)
+
+    def _checked(self, frame: _Frame) -> wire.Header:
+        fds: List[int] = []
+        data = b""
+        for part, ancillary, flags, _ in frame.parts:
+            data = data + part if data else part
+            if flags & socket.MSG_CTRUNC:
+                self._give_up_truncated()
+            for level, kind, numbers in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                    n = len(numbers) // 4
+                    fds += struct.unpack(f"{n}i", numbers[:n * 4])
+        try:
+            h = wire.decode_header(data)
+        except wire.WireError as e:
+            give_up(EXIT_PROTOCOL, str(e))
+        if (h.seq != frame.seq or h.generation != self._generation
+                or h.length > wire.REQUEST_CAPS.get(h.type, -1)):
+            give_up(EXIT_PROTOCOL, "a frame of the host is out of order")
+        if len(fds) != wire.REQUEST_DESCRIPTORS.get(h.type, 0):
+            give_up(EXIT_PROTOCOL, "a request with the wrong number of descriptors")
+        frame.fds = fds
+        return h
 
     def _give_up_truncated(self) -> NoReturn:
         """The kernel has thrown descriptors away: too many came, or no number was free for them."""
@@ -212,38 +271,42 @@ class Channel:
                         "no descriptor is free for a request: the plugin holds all")
         give_up(EXIT_PROTOCOL, "a request with too many descriptors")
 
-    def _take_header(self) -> wire.Header:
-        try:
-            h = wire.decode_header(self._header)
-        except wire.WireError as e:
-            give_up(EXIT_PROTOCOL, str(e))
-        self._header = b""
-        if (h.seq != self._receive_seq or h.generation != self._generation
-                or h.length > wire.REQUEST_CAPS.get(h.type, -1)):
-            give_up(EXIT_PROTOCOL, "a frame of the host is out of order")
-        if len(self._arrived) != wire.REQUEST_DESCRIPTORS.get(h.type, 0):
-            give_up(EXIT_PROTOCOL, "a request with the wrong number of descriptors")
-        self._receive_seq = (self._receive_seq + 1) & 0xFFFFFFFF
-        return h
+    def has_begun(self) -> bool:
+        """Has the next request begun to come in? Then its socket need not have more to read."""
+        return bool(self._frame.parts)
+
+    def wait(self) -> None:
+        """Until there is a request: all of it, or the header of a large one. Where an exception cuts
+        it short, it goes on when it is called again. A CANCEL that came too late is dropped."""
+        if self._descriptors:
+            self._close_descriptors()
+        while True:
+            frame = self._frame
+            while frame.head is None:
+                self._receive_header(frame)
+            if frame.head.type != wire.CANCEL:
+                break
+            self._frame = frame.next()
+        if 0 < frame.head.length <= WHOLE_MAX:
+            self._read_payload(frame.payload, frame.head.length)
 
     def next_request(self) -> Tuple[int, wire.Source]:
-        """Waits for it. A CANCEL that came too late is dropped."""
-        for fd in self.take_descriptors():
-            os.close(fd)
-        while True:
-            while len(self._header) < wire.HEADER_SIZE:
-                self._receive_header()
-            h = self._take_header()
-            if h.type != wire.CANCEL:
-                break
-        self._descriptors, self._arrived = self._arrived, []
+        """The one that wait() has waited for."""
+        frame, self._frame = self._frame, self._frame.next()
+        h = frame.head
+        self._descriptors = frame.fds
         with self._send_lock:
             self._request = h.type
             self._call_id = h.call_id
             self._next_progress = 0.0
         if h.length > WHOLE_MAX:
             return h.type, _Payload(self, h.length)
-        return h.type, wire.Source(self.receive(h.length) if h.length else b"")
+        return h.type, wire.Source(b"".join(frame.payload))
+
+    def _close_descriptors(self) -> None:
+        """any() goes through all of them in C: no exception comes between a pop and its close."""
+        fds = self._descriptors
+        any(map(os.close, map(fds.pop, [-1] * len(fds))))
 
     def take_descriptors(self) -> List[int]:
         """Those that came with the request under way: the caller's now. What nobody takes is
@@ -258,13 +321,15 @@ class Channel:
         with self._receive_lock:
             if not self._calling or self._cancelled:
                 return False
-            while len(self._header) < wire.HEADER_SIZE:
-                if not select.select([self._socket], (), (), wait)[0]:
+            frame = self._frame
+            while frame.head is None:
+                if frame.left() and not select.select([self._socket], (), (), wait)[0]:
                     return False
-                self._receive_header()
-            if self._take_header().type != wire.CANCEL:
+                self._receive_header(frame)
+            if frame.head.type != wire.CANCEL:
                 give_up(EXIT_PROTOCOL, "a request during a call")
-            self._cancelled = True
+            self._cancelled = True  # first: a CANCEL that is seen twice came too late, and no harm
+            self._frame = frame.next()
             return True
 
     def cancelled(self) -> bool:

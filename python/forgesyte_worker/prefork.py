@@ -13,7 +13,7 @@ import signal
 import stat
 import sys
 import threading
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from . import wire
 
@@ -113,25 +113,24 @@ class Template:
 
     # --- waiting ----------------------------------------------------------------------------------
 
-    def wait(self, sock: Any, tell: Callable[[End], None]) -> None:
-        """Until there is something to read; tells of each child that has ended before."""
+    def wait(self, sock: Any) -> List[int]:
+        """Until there is something to read, or children have ended: these, for reap()."""
         while self._children:
             poll = select.poll()
             for fd in (sock.fileno(), *self._children):
                 poll.register(fd, select.POLLIN)
             ready = [fd for fd, _ in poll.poll()]
-            for fd in ready:
-                if fd in self._children:
-                    tell(self._reap(fd))
-            if sock.fileno() in ready:
-                return
+            ended = [fd for fd in ready if fd in self._children]
+            if ended or sock.fileno() in ready:
+                return ended
+        return []
 
     def end(self) -> None:
         """There will be no copies: one that the host did not take is dead, or about to be."""
         _close([*self._children])
         self._children = {}
 
-    def _reap(self, pidfd: int) -> End:
+    def reap(self, pidfd: int) -> End:
         pid = self._children.pop(pidfd)
         os.close(pidfd)
         _, status, usage = os.wait4(pid, 0)

@@ -3,8 +3,10 @@
 Knows: requests, which of them are in order when, and which module does what.
 May not know: layouts, JSON, tracebacks.   Threads: the main one.   Owns: the plugin.
 
-Nothing that a plugin raises ends the loop, BaseException included: it becomes the ERROR that
-answers the request. What the host sends wrongly does end it, as in the native worker.
+Nothing that a plugin raises in a request ends the loop, BaseException included: it becomes the ERROR
+that answers the request. What its timers and threads raise while there is none is for the log, and
+ends the process only where a request or an answer would be lost: better than to wait for what is
+gone. What the host sends wrongly ends it too, as in the native worker.
 """
 import base64
 import os
@@ -12,13 +14,13 @@ import socket
 import struct
 import sys
 import traceback
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import forgesyte._host
 
 from . import bridge, failures, loading, prefork, streams, wire
 from .arguments import Arguments
-from .channel import EXIT_PROTOCOL, Channel, give_up
+from .channel import EXIT_INTERRUPTED, EXIT_PROTOCOL, Channel, give_up
 from .convert import encode_result
 from .coroutines import Coroutines
 from .shared import SharedMemory
@@ -149,14 +151,18 @@ class Worker:
 
     # --- the loop ---------------------------------------------------------------------------------
 
-    def next_request(self) -> Tuple[int, wire.Source]:
+    def wait(self) -> List[int]:
+        """Until there is a request, or copies have ended: these. Nothing is taken yet, so that it can
+        be cut short and begun again."""
         while True:
             try:
-                self.template.wait(self.channel.socket, self.on_ended)
-                return self.channel.next_request()
+                ended = [] if self.channel.has_begun() else self.template.wait(self.channel.socket)
+                if not ended:
+                    self.channel.wait()
+                return ended
             except BaseException:
-                # A timer or signal handler of the plugin's went off between two calls.
-                traceback.print_exc()
+                # A timer, a signal handler or a thread of the plugin's, between two calls.
+                streams.tell(traceback.format_exc())
 
     def serve(self) -> int:
         rules: Dict[int, Tuple[int, Callable[[wire.Source], None]]] = {
@@ -168,7 +174,12 @@ class Worker:
         }
         self.on_load()
         while True:
-            kind, source = self.next_request()
+            ended = self.wait()
+            for copy in ended:
+                self.on_ended(self.template.reap(copy))
+            if ended:
+                continue
+            kind, source = self.channel.next_request()
             if kind == wire.SHUTDOWN:
                 break
             stage, handle = rules.get(kind, (None, None))
@@ -206,4 +217,8 @@ def main(state: str) -> int:
     streams.set_up()
     forgesyte._host.current = bridge.Host(channel, load)
     sys.argv[0] = load.entrypoint
-    return Worker(channel, load, max_output).serve()
+    try:
+        return Worker(channel, load, max_output).serve()
+    except BaseException as e:
+        streams.tell(traceback.format_exc())
+        give_up(EXIT_INTERRUPTED, f"{type(e).__name__} hit the runtime outside of the plugin's code")

@@ -17,6 +17,8 @@
 #define STACK_IN_TAIL 2000
 /* A worker's exit when its end of the channel is of no use any more: docs/PROTOCOL.md, SHUTDOWN. */
 #define EXIT_CHANNEL_LOST 219
+/* And when an exception of the plugin's has cost the Python runtime a request or an answer. */
+#define EXIT_INTERRUPTED 220
 
 static bool is_call(const struct verdict_circumstances *c)
 {
@@ -128,6 +130,14 @@ static void verdict_of_exit(const struct obituary *d, const struct verdict_circu
                          "(stage=%s). A plugin closes what it has opened, and nothing else.",
                          c->stage);
                 fail_with_tail(o, PLUGIN_ERROR_PROTOCOL, words, c);
+                return;
+        }
+        if (d->exit_code == EXIT_INTERRUPTED) {
+                snprintf(words, sizeof words,
+                         "Plugin crashed: what a timer, a signal handler or a thread of it raised "
+                         "hit the runtime between two calls (stage=%s).",
+                         c->stage);
+                fail_with_tail(o, PLUGIN_ERROR_CRASHED, words, c);
                 return;
         }
         if (!strcmp(c->stage, "load")) {

@@ -107,6 +107,14 @@ static const struct death {
      "the plugin closed or replaced descriptor 3, its channel to the host (stage=call). "
      "A plugin closes what it has opened, and nothing else.",
      true},
+    {"an exception in the runtime",
+     {.cause = OBITUARY_EXITED, .exit_code = 220},
+     "call",
+     PLUGIN_ERROR_CRASHED,
+     0,
+     "Plugin crashed: what a timer, a signal handler or a thread of it raised hit the runtime "
+     "between two calls (stage=call).",
+     true},
     {"no process",
      {.cause = OBITUARY_EXITED, .exit_code = 1, .pids_limit = true},
      "call",

@@ -1,9 +1,10 @@
 """test_python_misbehaviour.py -- Python tools that do what nobody should: with descriptors, children,
 threads, streams and signals. The host stays whole, and what is wrong is told."""
 import json
+import time
 import unittest
 
-from host import SLOW
+from host import PATIENCE, SLOW
 from python_case import TIMEOUT, PythonCase
 
 WELL = "\n\ndef well(x=1):\n    return {'x': x}\n"
@@ -158,6 +159,43 @@ def end():
         health = self.host.wait_state("p", "FAILED")
         self.assertEqual(health["last_failure"]["error_type"], "PluginCrashed")
         self.assertIn("stage=idle", health["reason"])
+
+    def test_what_a_thread_raises_in_the_main_one_between_two_calls_costs_no_call(self):
+        self.start("""
+import ctypes
+import sys
+import threading
+import time
+
+MAIN = threading.main_thread()
+
+
+def waits():
+    frame, names = sys._current_frames()[MAIN.ident], []
+    while frame:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return "serve" in names and not any("answer" in n or n.startswith("on_") for n in names)
+
+
+def late():
+    def run():
+        while not waits():
+            time.sleep(0.001)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(MAIN.ident),
+                                                   ctypes.py_object(RuntimeError))
+        print("set", flush=True)
+    threading.Thread(target=run).start()
+    return 1
+""" + WELL)
+        for x in range(3):
+            self.assertEqual(self.host.run("p", "late").result, 1)
+            deadline = time.monotonic() + PATIENCE
+            while self.log().count("set") <= x:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            self.assertEqual(self.host.run("p", "well", {"x": x}).result, {"x": x})
+        self.assertIn("RuntimeError", self.log())
 
     def test_a_thread_without_end_does_not_hold_up_the_end(self):
         self.start("import threading, time\n\n\ndef late():\n"

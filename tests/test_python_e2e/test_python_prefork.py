@@ -487,12 +487,16 @@ import struct
 def lie():
     sys.path.insert(0, os.path.dirname(os.path.dirname(sys.modules["forgesyte"].__file__)))
     from forgesyte_worker import prefork
-    real = prefork.Template.wait
-    def wait(self, sock, tell):
-        for pid in [*self._children.values(), 1, 2, 4711] if self._children else []:
-            tell(prefork.End(pid, 1, 0, 0))
-        real(self, sock, tell)
-    prefork.Template.wait = wait
+    wait, reap, lies = prefork.Template.wait, prefork.Template.reap, []
+    def wait_and_lie(self, sock):
+        if lies or not self._children:
+            lies.clear()
+            return wait(self, sock)
+        lies.extend(-pid for pid in [*self._children.values(), 1, 2, 4711])
+        return lies.copy()
+    def reap_or_lie(self, which):
+        return reap(self, which) if which > 0 else prefork.End(-which, 1, 0, 0)
+    prefork.Template.wait, prefork.Template.reap = wait_and_lie, reap_or_lie
 lie()
 """)
         self.meet(2)

@@ -135,13 +135,24 @@ class Failures:
             return (". Of the ForgeSyte server, plugins have app.plugins.base and app.models; what"
                     " else they import from app they must bring along")
         if top != module and _is_there(top):
-            return f". The {top} that is installed has no such module"
+            where = "in the plugin's folder" if self._is_own(top) else "that is installed"
+            return f". The {top} {where} has no such module"
         pip = PIP_NAMES.get(top, top)
         words = f". Install with: pip install {pip}"
         if not _is_system(self._interpreter):
             words += f" (for this plugin: {self._interpreter} -m pip install {pip})"
         mine = _near.nearest(top, self._own_modules())
         return f"{words}. Or was {mine} meant, which is in the plugin's folder?" if mine else words
+
+    def _is_own(self, module: str) -> bool:
+        try:
+            import importlib.util
+
+            spec = importlib.util.find_spec(module)
+            places = [spec.origin or "", *(spec.submodule_search_locations or ())]
+        except Exception:
+            return False
+        return any(place.startswith(self._own) for place in places)
 
     def _own_modules(self) -> List[str]:
         names = []

@@ -288,6 +288,13 @@ static void say_unknown(struct str *s, const struct dependency_check *check)
         str_addf(s, "%s could not be checked: %s.", kinds[check->kind], check->shown);
 }
 
+/* Is it a module that its package lacks, and not the package? No pip would bring it. */
+static bool is_missing_in_part(const struct dependency_check *check, const struct wire_verdict *v)
+{
+        return check->kind == WIRE_CHECK_PACKAGE && v->status == WIRE_CHECK_MISSING &&
+               v->detail.len > 0 && strchr(check->shown, '.');
+}
+
 /* One problem that is not the GPU's: the sentence, and in brackets what was found. */
 static void add_problem(struct str *s, const struct dependency_plan *p,
                         const struct dependency_check *check, const struct wire_verdict *v)
@@ -299,15 +306,23 @@ static void add_problem(struct str *s, const struct dependency_plan *p,
             [WIRE_CHECK_PACKAGE] = say_package,
         };
 
+        bool missing = v->status == WIRE_CHECK_MISSING;
+        bool in_part = is_missing_in_part(check, v);
+
         if (v->status == WIRE_CHECK_UNKNOWN)
                 say_unknown(s, check);
+        else if (in_part)
+                plugin_text_module_missing(s, check->shown);
         else
                 sayings[check->kind](s, check->shown, v->status);
         /* Another interpreter's packages are not where a plain pip would put them. */
-        if (check->kind == WIRE_CHECK_PACKAGE && v->status == WIRE_CHECK_MISSING && p->own_python)
-                str_addf(s, " (that is: %s -m pip install %s)", p->own_python, check->shown);
+        if (check->kind == WIRE_CHECK_PACKAGE && missing && !in_part && p->own_python) {
+                str_addf(s, " (that is: %s -m pip install ", p->own_python);
+                plugin_text_pip_name(s, check->shown);
+                str_addc(s, ')');
+        }
         /* What is not there has no more to be said of it. */
-        if (v->detail.len == 0 || v->status == WIRE_CHECK_MISSING)
+        if (v->detail.len == 0 || (missing && !in_part))
                 return;
         str_adds(s, " (");
         add_detail(s, v);

@@ -131,8 +131,7 @@ static const struct {
     {"yaml", "pyyaml"},
 };
 
-/* The distribution that brings the module, at best knowledge: the first part of a dotted name. */
-static void add_pip_name(struct str *s, const char *module)
+void plugin_text_pip_name(struct str *s, const char *module)
 {
         size_t n = strcspn(module, ".");
 
@@ -153,7 +152,15 @@ void plugin_text_gpu_missing(struct str *s)
 void plugin_text_package_missing(struct str *s, const char *package)
 {
         str_addf(s, "ImportError: No module named '%s'. Install with: pip install ", package);
-        add_pip_name(s, package);
+        plugin_text_pip_name(s, package);
+}
+
+void plugin_text_module_missing(struct str *s, const char *module)
+{
+        str_addf(s,
+                 "ImportError: No module named '%s'. The package '%.*s' is there, but has no such "
+                 "module.",
+                 module, (int)strcspn(module, "."), module);
 }
 
 void plugin_text_model_missing(struct str *s, const char *path)

@@ -78,9 +78,15 @@ bool plugin_error_fails_plugin(enum plugin_error e);
 char *plugin_error_envelope(enum plugin_error e, const char *type, const char *words,
                             const char *traceback, size_t *ret_size);
 
-/* The diagrams' six texts; timeout and memory are in sandbox/timeout.h and memory_guard.h. */
+/* The diagrams' six texts, and what belongs to them; timeout and memory are in sandbox/timeout.h
+ * and memory_guard.h. */
 void plugin_text_gpu_missing(struct str *s);
 void plugin_text_package_missing(struct str *s, const char *package);
+/* Of a dotted name whose first part is there. */
+void plugin_text_module_missing(struct str *s, const char *module);
+/* The distribution that brings the module, at best knowledge: by the first part of a dotted name.
+ */
+void plugin_text_pip_name(struct str *s, const char *module);
 void plugin_text_model_missing(struct str *s, const char *path);
 void plugin_text_model_corrupt(struct str *s, const char *path);
 

@@ -123,7 +123,7 @@ static void check_packages(struct probe *p, size_t first)
                 probe_say(&p->verdicts[i], WIRE_CHECK_UNKNOWN, "there is no Python interpreter");
         }
         if (*p->interpreter)
-                probe_python_packages(p->interpreter, names, n, verdicts);
+                probe_python_packages(p->interpreter, p->dir, names, n, verdicts);
 }
 
 static void check_entry_points(struct probe *p, size_t i)

@@ -21,14 +21,42 @@
         "    out.write('%d %s\\n' % (status, ' '.join(str(words).split())[:400]))\n"               \
         "    out.flush()\n"
 
+/* What the interpreter does not find may lie in the plugin's own folder, or in its src/, where the
+ * plugin's imports look first. There it is looked for by files: the probe runs none of them. A
+ * folder without __init__.py is no package here, for it may hold anything. */
 static const char packages_script[] =
-    SCRIPT_HEAD "import importlib.util\n"
-                "for name in sys.argv[1:]:\n"
+    SCRIPT_HEAD "import importlib.machinery, importlib.util\n"
+                "own = [p for p in (sys.argv[1], sys.argv[1] + '/src') if sys.argv[1]]\n"
+                "ends = ['.py', '/__init__.py', *importlib.machinery.EXTENSION_SUFFIXES]\n"
+                "def is_own(name):\n"
+                "    path = '/' + name.replace('.', '/')\n"
+                "    return any(os.path.isfile(p + path + end) for p in own for end in ends)\n"
+                "def place_of(top):\n"
                 "    try:\n"
-                "        found = importlib.util.find_spec(name) is not None\n"
-                "        say(0 if found else 1, '' if found else 'No module named %r' % name)\n"
+                "        spec = importlib.util.find_spec(top)\n"
+                "        if spec:\n"
+                "            places = list(spec.submodule_search_locations or ())\n"
+                "            return places[0] if places else spec.origin or 'the interpreter'\n"
+                "    except Exception:\n"
+                "        pass\n"
+                "    return \"the plugin's folder\" if is_own(top) else ''\n"
+                "def say_missing(name):\n"
+                "    top, dot, _ = name.partition('.')\n"
+                "    if name and is_own(name):\n"
+                "        say(0)\n"
+                "    else:\n"
+                "        say(1, place_of(top) if top and dot else '')\n"
+                "for name in sys.argv[2:]:\n"
+                "    try:\n"
+                "        if importlib.util.find_spec(name):\n"
+                "            say(0)\n"
+                "        else:\n"
+                "            say_missing(name)\n"
                 "    except ModuleNotFoundError as e:\n"
-                "        say(1, e)\n"
+                "        if not e.name or (name + '.').startswith(e.name + '.'):\n"
+                "            say_missing(name)\n"
+                "        else:\n"
+                "            say(2, '%s: %s' % (type(e).__name__, e))\n"
                 "    except ValueError as e:\n"
                 "        say(0 if name in sys.modules else 2, '' if name in sys.modules else e)\n"
                 "    except BaseException as e:\n"
@@ -135,10 +163,10 @@ static void ask(const char *interpreter, const char **argv, struct probe_exec *x
         take_lines(x->output.data, v, n);
 }
 
-void probe_python_packages(const char *interpreter, const char *const *names, size_t n,
-                           struct probe_verdict *const *v)
+void probe_python_packages(const char *interpreter, const char *dir, const char *const *names,
+                           size_t n, struct probe_verdict *const *v)
 {
-        scoped(free) const char **argv = calloc(n + 4, sizeof *argv);
+        scoped(free) const char **argv = calloc(n + 5, sizeof *argv);
         scoped(probe_exec) struct probe_exec x = {0};
 
         if (!argv) {
@@ -147,7 +175,8 @@ void probe_python_packages(const char *interpreter, const char *const *names, si
         }
         argv[1] = "-c";
         argv[2] = packages_script;
-        memcpy(argv + 3, names, n * sizeof *names);
+        argv[3] = dir;
+        memcpy(argv + 4, names, n * sizeof *names);
         ask(interpreter, argv, &x, v, n);
 }
 

@@ -6,9 +6,10 @@
 
 #include "worker/probe.h"
 
-/* interpreter: a path or a name on PATH. All names in one start of it. v: n verdicts. */
-void probe_python_packages(const char *interpreter, const char *const *names, size_t n,
-                           struct probe_verdict *const *v);
+/* interpreter: a path or a name on PATH; dir: the plugin's folder, or empty. All names in one start
+ * of it. v: n verdicts. */
+void probe_python_packages(const char *interpreter, const char *dir, const char *const *names,
+                           size_t n, struct probe_verdict *const *v);
 /* Its packages' entry points of this group, as docs/PROTOCOL.md has them. */
 void probe_python_entry_points(const char *interpreter, const char *group, struct probe_verdict *v);
 /* What the plugin's source tells without being run: the findings of docs/PROTOCOL.md. dir: the

@@ -203,6 +203,26 @@ static void test_missing_package_is_installed_where_the_plugin_looks_for_it(void
                       missing, 1,
                       "ImportError: No module named 'torch'. Install with: pip install torch "
                       "(that is: venv/bin/python -m pip install torch)");
+        expect_reason(PYTHON(",\"python\":\"venv/bin/python\",\"dependencies\":[\"cv2.dnn\"]"),
+                      missing, 1,
+                      "ImportError: No module named 'cv2.dnn'. Install with: pip install "
+                      "opencv-python-headless (that is: venv/bin/python -m pip install "
+                      "opencv-python-headless)");
+}
+
+static void test_a_module_that_its_package_lacks_is_nothing_to_install(void **state)
+{
+        struct wire_verdict v = say(WIRE_CHECK_MISSING, "the plugin's folder");
+        const char *expected = "ImportError: No module named 'evil.sub'. The package 'evil' is "
+                               "there, but has no such module. (the plugin's folder)";
+
+        (void)state;
+        expect_reason(PYTHON(",\"dependencies\":[\"evil.sub\"]"), &v, 1, expected);
+        expect_reason(PYTHON(",\"python\":\"venv/bin/python\",\"dependencies\":[\"evil.sub\"]"), &v,
+                      1, expected);
+        v = say(WIRE_CHECK_MISSING, "");
+        expect_reason(PYTHON(",\"dependencies\":[\"evil.sub\"]"), &v, 1,
+                      "ImportError: No module named 'evil.sub'. Install with: pip install evil");
 }
 
 static void test_missing_gpu_says_which_check_failed_how(void **state)
@@ -397,6 +417,7 @@ int main(void)
             cmocka_unit_test(test_plan_is_what_goes_over_the_wire),
             cmocka_unit_test(test_all_there_gives_no_reason),
             cmocka_unit_test(test_missing_package_is_installed_where_the_plugin_looks_for_it),
+            cmocka_unit_test(test_a_module_that_its_package_lacks_is_nothing_to_install),
             cmocka_unit_test(test_missing_gpu_says_which_check_failed_how),
             cmocka_unit_test(test_each_kind_of_problem_says_what_to_do),
             cmocka_unit_test(test_all_problems_are_listed_at_once),

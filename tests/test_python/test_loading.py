@@ -183,7 +183,7 @@ class ImportFailureTest(PluginTest):
                     " part",
             words + "The json that is installed has no such module"))  # 3.9
         folder = self.folder_of({"plugin.py": "import near.gone", "near/__init__.py": ""})
-        self.assertIn("The near that is installed has no such module", self.failure(folder).text)
+        self.assertIn("The near in the plugin's folder has no such module", self.failure(folder).text)
         self.assertIn("plugins have app.plugins.base and app.models",
                       self.failure("import app.services").text)
         self.assertEqual(self.failure("from json import gone").text.partition("(")[0].strip(),

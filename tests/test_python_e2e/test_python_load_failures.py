@@ -126,6 +126,23 @@ class Import(PythonCase):
                                    "ImportError", "no class Plugn")
 
 
+class Dependencies(PythonCase):
+    FILES = [("evil/__init__.py", "x = 1\n"), ("evil/sub.py", "y = 2\n")]
+
+    def test_one_that_lies_in_the_folder_is_there(self):
+        health = self.load("import evil.sub\n" + GOOD, files=self.FILES,
+                           dependencies=["evil", "evil.sub"])
+        self.assertEqual(health["state"], "INITIALIZED", health["reason"])
+
+    def test_a_module_that_its_package_lacks_is_nothing_to_install(self):
+        health = self.load(GOOD, files=self.FILES, dependencies=["evil.other", "json.nothing"])
+        self.assertEqual(health["state"], "UNAVAILABLE")
+        self.assertRegex(health["reason"], r"""\AImportError: No module named 'evil\.other'\. The """
+                         r"package 'evil' is there, but has no such module\. \(the plugin's folder\)"
+                         r"; ImportError: No module named 'json\.nothing'\. The package 'json' is "
+                         r"there, but has no such module\. \(/.*/json\)\Z")
+
+
 class Init(PythonCase):
     def assert_init_error(self, source, *words):
         health = self.load(source)

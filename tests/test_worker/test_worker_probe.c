@@ -407,6 +407,20 @@ static void test_gpu_through_torch(void **state)
 
 /* --- packages --------------------------------------------------------------------------------- */
 
+static void put_text(const char *dir, const char *name, const char *text)
+{
+        put(dir, name, text, strlen(text));
+}
+
+static char *new_folder(const char *dir, const char *name)
+{
+        char *path = NULL;
+
+        assert_true(asprintf(&path, "%s/%s", dir, name) > 0);
+        assert_int_equal(mkdir(path, 0755), 0);
+        return path;
+}
+
 static void test_packages(void **state)
 {
         struct place *p = *state;
@@ -415,14 +429,52 @@ static void test_packages(void **state)
         put(p->bin, "noisy.py", "print('0 lies')\n", 16);
         EXPECT("python3", "", {WIRE_CHECK_PACKAGE, "json", "", WIRE_CHECK_OK, ""},
                {WIRE_CHECK_COMMAND, "sh", "", WIRE_CHECK_OK, ""},
-               {WIRE_CHECK_PACKAGE, "no_such_module", "", WIRE_CHECK_MISSING,
-                "No module named 'no_such_module'"},
+               {WIRE_CHECK_PACKAGE, "no_such_module", "", WIRE_CHECK_MISSING, ""},
                {WIRE_CHECK_PACKAGE, "xml.etree", "", WIRE_CHECK_OK, ""},
-               {WIRE_CHECK_PACKAGE, "noisy.sub", "", WIRE_CHECK_MISSING, ""},
+               {WIRE_CHECK_PACKAGE, "noisy.sub", "", WIRE_CHECK_MISSING, "/noisy.py"},
+               {WIRE_CHECK_PACKAGE, "json.nothing", "", WIRE_CHECK_MISSING, "/json"},
+               {WIRE_CHECK_PACKAGE, "json.nothing.more", "", WIRE_CHECK_MISSING, "/json"},
+               {WIRE_CHECK_PACKAGE, "sys.nothing", "", WIRE_CHECK_MISSING, "built-in"},
                {WIRE_CHECK_PACKAGE, "no_such.sub", "", WIRE_CHECK_MISSING, ""},
                {WIRE_CHECK_PACKAGE, "torch", "", WIRE_CHECK_OK, ""},
                {WIRE_CHECK_PACKAGE, "", "", WIRE_CHECK_MISSING, ""},
                {WIRE_CHECK_PACKAGE, "__main__", "", WIRE_CHECK_OK, ""});
+}
+
+/* A package that is there and cannot be imported for want of another is not the one to install. */
+static void test_a_package_that_lacks_another_is_broken(void **state)
+{
+        struct place *p = *state;
+        scoped(free) char *package = new_folder(p->bin, "lacking");
+
+        setenv("PYTHONPATH", p->bin, 1);
+        put_text(package, "__init__.py", "import no_such_module_7\n");
+        put_text(package, "sub.py", "");
+        EXPECT("python3", "",
+               {WIRE_CHECK_PACKAGE, "lacking.sub", "", WIRE_CHECK_BROKEN,
+                "No module named 'no_such_module_7'"});
+}
+
+/* What lies in the plugin's folder is found there, and not run. */
+static void test_packages_of_the_plugins_own(void **state)
+{
+        struct place *p = *state;
+        scoped(free) char *own = new_folder(p->bin, "own");
+        scoped(free) char *src = new_folder(own, "src");
+        scoped(free) char *evil = new_folder(own, "evil");
+        scoped(free) char *data = new_folder(own, "weights_7");
+
+        put_text(evil, "__init__.py", "raise SystemExit('never imported')\n");
+        put_text(evil, "sub.py", "");
+        put_text(src, "near_7.py", "");
+        put_text(data, "large.bin", "");
+        EXPECT("python3", own, {WIRE_CHECK_PACKAGE, "evil", "", WIRE_CHECK_OK, ""},
+               {WIRE_CHECK_PACKAGE, "evil.sub", "", WIRE_CHECK_OK, ""},
+               {WIRE_CHECK_PACKAGE, "near_7", "", WIRE_CHECK_OK, ""},
+               {WIRE_CHECK_PACKAGE, "evil.other", "", WIRE_CHECK_MISSING, "the plugin's folder"},
+               {WIRE_CHECK_PACKAGE, "near_7.sub", "", WIRE_CHECK_MISSING, "the plugin's folder"},
+               {WIRE_CHECK_PACKAGE, "weights_7", "", WIRE_CHECK_MISSING, ""},
+               {WIRE_CHECK_PACKAGE, "gone_7.sub", "", WIRE_CHECK_MISSING, ""});
 }
 
 static void test_packages_without_interpreter(void **state)
@@ -436,20 +488,6 @@ static void test_packages_without_interpreter(void **state)
         put_script(p->bin, "python3", "#!/bin/sh\nexit 3\n");
         EXPECT(path_of(p->bin, "python3"), "",
                {WIRE_CHECK_PACKAGE, "json", "", WIRE_CHECK_UNKNOWN, "exited with code 3"});
-}
-
-static void put_text(const char *dir, const char *name, const char *text)
-{
-        put(dir, name, text, strlen(text));
-}
-
-static char *new_folder(const char *dir, const char *name)
-{
-        char *path = NULL;
-
-        assert_true(asprintf(&path, "%s/%s", dir, name) > 0);
-        assert_int_equal(mkdir(path, 0755), 0);
-        return path;
 }
 
 /* What installed packages declare is told without running any of them. */
@@ -538,6 +576,8 @@ int main(void)
             TEST(test_nvidia_smi_that_hangs_is_killed),
             TEST(test_gpu_through_torch),
             TEST(test_packages),
+            TEST(test_a_package_that_lacks_another_is_broken),
+            TEST(test_packages_of_the_plugins_own),
             TEST(test_packages_without_interpreter),
             TEST(test_entry_points),
             TEST(test_many_entry_points_are_cut),

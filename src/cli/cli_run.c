@@ -18,13 +18,13 @@ struct run {
         size_t size;
 };
 
-static void on_end(void *ctx, const struct tool_outcome *o)
+static void on_end(void *ctx, struct tool_outcome *o)
 {
         struct run *run = ctx;
 
         run->over = true;
         run->status = o->error == PLUGIN_ERROR_NONE ? 200 : plugin_error_status(o->error);
-        run->text = tool_outcome_envelope(o, &run->size);
+        run->text = tool_outcome_take_envelope(o, &run->size);
 }
 
 /* What the plugin prints is the caller's to see, beside the result. */

@@ -59,11 +59,11 @@ void api_reply_error(struct http_exchange *x, enum plugin_error error, const cha
                     error == PLUGIN_ERROR_UNAUTHORIZED ? "WWW-Authenticate" : NULL, "Bearer");
 }
 
-void api_reply_outcome(struct http_exchange *x, const struct tool_outcome *o)
+void api_reply_outcome(struct http_exchange *x, struct tool_outcome *o)
 {
         bool busy = o->error == PLUGIN_ERROR_PLUGIN_BUSY;
         size_t n = 0;
-        char *text = tool_outcome_envelope(o, &n);
+        char *text = tool_outcome_take_envelope(o, &n);
 
         reply_text(x, o->error == PLUGIN_ERROR_NONE ? 200 : plugin_error_status(o->error), text, n,
                    busy ? "Retry-After" : NULL, "1");

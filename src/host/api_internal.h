@@ -67,7 +67,7 @@ void api_reply_error(struct http_exchange *x, enum plugin_error error, const cha
     printf_like(3, 4);
 /* PluginNotFound, with the names there are. */
 void api_reply_unknown_plugin(struct api *a, struct http_exchange *x, const char *name);
-void api_reply_outcome(struct http_exchange *x, const struct tool_outcome *o);
+void api_reply_outcome(struct http_exchange *x, struct tool_outcome *o);
 
 /* Handlers by file. */
 void api_get_health(struct api *a, struct http_exchange *x, const struct api_path *p);

@@ -66,7 +66,7 @@ void api_get_manifest(struct api *a, struct http_exchange *x, const struct api_p
 
 /* --- run --- */
 
-static void on_run_end(void *ctx, const struct tool_outcome *o)
+static void on_run_end(void *ctx, struct tool_outcome *o)
 {
         struct api_request *r = ctx;
 

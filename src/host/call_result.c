@@ -71,15 +71,23 @@ static int merge_blobs(const struct wire_result *m, struct str *to, struct tool_
         return to->bad ? fail_memory(ret) : 0;
 }
 
-/* Moves the text to the payload's begin, so that the payload becomes the result. */
-static void adopt_text(uint8_t **payload, const struct wire_result *m, struct tool_outcome *ret)
+/* The payload becomes the result. */
+static int adopt_payload(uint8_t **payload, const struct wire_result *m, struct tool_outcome *ret)
 {
-        char *text = (char *)take_ptr(*payload);
+        char *text = (char *)*payload;
 
-        memmove(text, m->json.p, m->json.len);
-        text[m->json.len] = '\0';
-        ret->result = text;
-        ret->result_size = m->json.len;
+        if (tool_outcome_succeed(ret, text, (size_t)(m->json.p - text), m->json.len) < 0)
+                return fail_memory(ret);
+        *payload = NULL;
+        return 0;
+}
+
+static int adopt_text(struct str *text, struct tool_outcome *ret)
+{
+        if (tool_outcome_succeed(ret, text->data, 0, text->len) < 0)
+                return fail_memory(ret);
+        *text = (struct str){0};
+        return 0;
 }
 
 /* 0; 1: ret says why not; -EAGAIN. */
@@ -91,18 +99,12 @@ static int make(enum tool_check effort, const struct manifest_tool *tool, uint8_
 
         if (m->n_blobs == 0 && m->json.len > 0) {
                 r = tool_runner_check_result(effort, tool, m->json.p, m->json.len, ret);
-                if (r == 0)
-                        adopt_text(payload, m, ret);
-                return r;
+                return r == 0 ? adopt_payload(payload, m, ret) : r;
         }
         r = merge_blobs(m, &text, ret);
         if (r == 0)
                 r = tool_runner_check_result(effort, tool, text.data, text.len, ret);
-        if (r == 0) {
-                ret->result_size = text.len;
-                ret->result = str_take(&text);
-        }
-        return r;
+        return r == 0 ? adopt_text(&text, ret) : r;
 }
 
 int call_result_make(enum tool_check effort, const struct manifest_tool *tool, uint8_t **payload,
@@ -117,7 +119,10 @@ int call_result_make(enum tool_check effort, const struct manifest_tool *tool, u
                 return 0;
         }
         if (r < 0) {
-                tool_outcome_fail(ret, PLUGIN_ERROR_PROTOCOL, "%s (stage=call)", e.msg);
+                /* Right but for a text: it is what was said that is wrong, not how. */
+                tool_outcome_fail(
+                    ret, r == -EILSEQ ? PLUGIN_ERROR_INVALID_OUTPUT : PLUGIN_ERROR_PROTOCOL,
+                    "%s (stage=call)", e.msg);
                 return 0;
         }
         r = make(effort, tool, payload, &m, ret);

@@ -50,22 +50,15 @@ static void on_error_frame(struct instance *i, const struct wire_frame *f)
         i->owner->error(i, call, &o);
 }
 
-/* Its JSON is for later; but who cannot even count the pieces has broken a rule. */
+/* Its texts are for later, and for the pool when they are large; but who cannot even count the
+ * pieces has broken a rule. */
 static bool is_well_formed(struct instance *i, const struct wire_frame *f)
 {
-        struct wire_result m;
         struct err e;
-        int r = wire_decode_result(f->payload, f->header.len, &m, &e);
 
-        if (r == 0) {
-                wire_result_done(&m);
+        if (wire_check_result(f->payload, f->header.len, &e) == 0)
                 return true;
-        }
-        if (r == -ENOMEM)
-                instance_break_rule(i, PLUGIN_ERROR_INTERNAL,
-                                    "the host has no memory for the answer");
-        else
-                instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
+        instance_break_rule(i, PLUGIN_ERROR_PROTOCOL, e.msg);
         return false;
 }
 

@@ -98,8 +98,8 @@ int supervisor_when_settled(struct supervisor *s, void (*done)(void *ctx), void 
 void supervisor_forget(struct supervisor *s, void *ctx);
 
 /* One request to run a tool; takes the source's contents. end is called exactly once, perhaps
- * before this returns; then NULL is returned. */
-typedef void (*host_call_end_fn)(void *ctx, const struct tool_outcome *outcome);
+ * before this returns; then NULL is returned. It may take out of the outcome what it keeps. */
+typedef void (*host_call_end_fn)(void *ctx, struct tool_outcome *outcome);
 struct host_call *supervisor_run(struct supervisor *s, const char *plugin, const char *tool,
                                  struct argument_source *take_source, host_call_end_fn end,
                                  void *ctx);

@@ -40,13 +40,16 @@ int call_args_add_bytes(struct call_args *a, const char *name, const char *conte
                         const char *data, size_t size, char *take_own) must_check;
 
 /* How a call ended. error NONE: result is the JSON text for the client. Otherwise words say why,
- * and type (not "") is the plugin's own name for it. Owned by whoever made it. */
+ * and type (not "") is the plugin's own name for it. Owned by whoever made it.
+ * A result lies where it will be sent from, in the envelope that is begun around it: it may be as
+ * large as all else together, and is not copied again. */
 struct tool_outcome {
         enum plugin_error error;
         char type[65];
         char *words, *traceback;
-        char *place; /* of an exception, in the plugin's own code; NULL: unknown */
-        char *result;
+        char *place;        /* of an exception, in the plugin's own code; NULL: unknown */
+        char *envelope;     /* up to the result's end, with room for the rest; NULL: no result */
+        const char *result; /* in the envelope; NUL behind */
         size_t result_size;
         double ms; /* of execution; <0: it was never handed to a worker */
         int signal;
@@ -63,8 +66,15 @@ static inline void tool_outcome_scoped(struct tool_outcome *o)
 void tool_outcome_fail(struct tool_outcome *o, enum plugin_error error, const char *fmt, ...)
     printf_like(3, 4);
 
-/* The API's envelope as text: {"ok":true,"result":...} or {"ok":false,...}. NULL: no memory. */
-char *tool_outcome_envelope(const struct tool_outcome *o, size_t *ret_size);
+/* Fills an empty outcome with the n bytes of JSON at take_text + from: begins the envelope around
+ * them, in the same memory if there is room behind it or realloc can make some. Takes its time for
+ * a large result. -ENOMEM: the text is still the caller's. */
+int tool_outcome_succeed(struct tool_outcome *o, char *take_text, size_t from, size_t n) must_check;
+
+/* The API's envelope as text: {"ok":true,"result":...} or {"ok":false,...}. It takes the result out
+ * of the outcome, for whom it is the last use; in no time, however large. NULL: no memory, or the
+ * result was taken before. */
+char *tool_outcome_take_envelope(struct tool_outcome *o, size_t *ret_size);
 
 enum tool_call_state { TOOL_CALL_NEW, TOOL_CALL_QUEUED, TOOL_CALL_RUNNING, TOOL_CALL_ENDED };
 

@@ -220,10 +220,11 @@ void wire_encode_report(struct str *to, const struct wire_report *m)
 
 /* --- reading: a cursor that fails once and for all -------------------------------------------- */
 
-/* bad: what was wrong first, NULL while all is well. After a failure every read gives zero. */
+/* bad: what was wrong first, NULL while all is well. After a failure every read gives zero.
+ * bad_text: what was wrong with a text first; that keeps nobody from reading on. */
 struct reader {
         const uint8_t *p, *end;
-        const char *bad;
+        const char *bad, *bad_text;
         int code;
 };
 
@@ -296,23 +297,30 @@ static struct wire_str rd_str(struct reader *r)
         uint32_t len = rd_u32(r);
         const char *p = (const char *)rd_bytes(r, len);
 
-        if (p && utf8_valid_prefix(p, len) < len)
-                fail(r, -EBADMSG, "a text is not UTF-8");
-        if (p && memchr(p, 0, len))
-                fail(r, -EBADMSG, "a text contains NUL");
+        if (p && !r->bad_text && utf8_valid_prefix(p, len) < len)
+                r->bad_text = "a text is not UTF-8";
+        if (p && !r->bad_text && memchr(p, 0, len))
+                r->bad_text = "a text contains NUL";
         return r->bad ? (struct wire_str){"", 0} : (struct wire_str){p, len};
 }
 
-/* A u16 count and a zeroed array for it, whose items take at least min_wire bytes each: an
- * announced count that cannot be there is refused before anything is allocated. */
-static void *rd_array(struct reader *r, size_t item, size_t min_wire, uint16_t *ret_n)
+/* A u16 count of items that take at least min_wire bytes each; 0 for one that cannot be there. */
+static uint16_t rd_count(struct reader *r, size_t min_wire)
 {
         uint16_t n = (uint16_t)rd_le(r, 2);
-        void *items;
 
         if (n * min_wire > (size_t)(r->end - r->p))
                 fail(r, -EBADMSG, "a count is larger than what follows");
-        if (r->bad || n == 0)
+        return r->bad ? 0 : n;
+}
+
+/* And a zeroed array for it, once the count is known to be possible. */
+static void *rd_array(struct reader *r, size_t item, size_t min_wire, uint16_t *ret_n)
+{
+        uint16_t n = rd_count(r, min_wire);
+        void *items;
+
+        if (n == 0)
                 return NULL;
         items = calloc(n, item);
         if (!items) {
@@ -323,9 +331,11 @@ static void *rd_array(struct reader *r, size_t item, size_t min_wire, uint16_t *
         return items;
 }
 
+#define BLOB_MIN 12 /* three lengths */
+
 static struct wire_blob *rd_blobs(struct reader *r, uint16_t *ret_n)
 {
-        struct wire_blob *blobs = rd_array(r, sizeof *blobs, 12, ret_n);
+        struct wire_blob *blobs = rd_array(r, sizeof *blobs, BLOB_MIN, ret_n);
 
         for (unsigned i = 0; blobs && i < *ret_n; i++) {
                 blobs[i].name = rd_str(r);
@@ -358,6 +368,8 @@ static int finish(struct reader *r, const char *message, struct err *e)
                 fail(r, -EBADMSG, "bytes are left over");
         if (r->bad)
                 return err_set(e, r->code, "%s: %s", message, r->bad);
+        if (r->bad_text)
+                return err_set(e, -EILSEQ, "%s: %s", message, r->bad_text);
         return 0;
 }
 
@@ -511,6 +523,27 @@ int wire_decode_result(const uint8_t *p, size_t n, struct wire_result *ret, stru
                 m.blobs = NULL;
         }
         return result;
+}
+
+/* Over a text or a blob. */
+static void skip(struct reader *r)
+{
+        (void)rd_bytes(r, rd_u32(r));
+}
+
+int wire_check_result(const uint8_t *p, size_t n, struct err *e)
+{
+        struct reader r = reader_of(p, n);
+        unsigned blobs;
+
+        skip(&r);
+        blobs = rd_count(&r, BLOB_MIN);
+        for (unsigned i = 0; i < blobs && !r.bad; i++) {
+                skip(&r); /* its name */
+                skip(&r); /* its content type */
+                skip(&r);
+        }
+        return finish(&r, "RESULT", e);
 }
 
 int wire_decode_progress(const uint8_t *p, size_t n, struct wire_progress *ret, struct err *e)

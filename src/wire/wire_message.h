@@ -158,8 +158,9 @@ uint32_t wire_encode_call(struct str *to, const struct wire_call *m, size_t *cut
  * over WIRE_MAX_CALL or `bad`. */
 uint32_t wire_encode_call_shm(struct str *to, const struct wire_call *m);
 
-/* Decoders: 0; -EBADMSG with words when a length, a number or UTF-8 is wrong or bytes are left
- * over; -ENOMEM. On success the *_done function frees the arrays. */
+/* Decoders: 0; with words -EBADMSG when a length or a number is wrong or bytes are left over,
+ * -EILSEQ when nothing is wrong but that a text is not UTF-8 or contains NUL; -ENOMEM. On success
+ * the *_done function frees the arrays. */
 int wire_decode_hello(const uint8_t *p, size_t n, struct wire_hello *ret, struct err *e) must_check;
 int wire_decode_hello_ok(const uint8_t *p, size_t n, struct wire_hello_ok *ret,
                          struct err *e) must_check;
@@ -173,6 +174,9 @@ int wire_decode_call_shm(const uint8_t *p, size_t n, struct wire_call *ret,
                          struct err *e) must_check;
 int wire_decode_result(const uint8_t *p, size_t n, struct wire_result *ret,
                        struct err *e) must_check;
+/* Whatever wire_decode_result finds but what is wrong within texts: lengths and counts alone, so
+ * that it takes no time however large the texts are, and no memory. 0 or -EBADMSG. */
+int wire_check_result(const uint8_t *p, size_t n, struct err *e) must_check;
 int wire_decode_progress(const uint8_t *p, size_t n, struct wire_progress *ret,
                          struct err *e) must_check;
 int wire_decode_log(const uint8_t *p, size_t n, struct wire_log *ret, struct err *e) must_check;

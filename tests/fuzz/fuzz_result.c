@@ -1,6 +1,8 @@
 /* fuzz_result.c -- the payload of a hostile worker's RESULT as the text for a client. First byte:
  * 0: the payload as it is; 1: the JSON in it, and behind 0xff the bytes of a blob. The text that a
  * client gets is JSON whatever the worker sends. */
+#include <errno.h>
+
 #include "base/json.h"
 #include "fuzz.h"
 #include "host/call_result.h"
@@ -18,7 +20,7 @@ static void check_envelope(struct tool_outcome *o)
         struct err e = {0};
         size_t n;
 
-        text = tool_outcome_envelope(o, &n);
+        text = tool_outcome_take_envelope(o, &n);
         must(text, "memory");
         /* One level more than a result may have. */
         if (json_parse(text, n, &value, &e) < 0 && !strstr(e.msg, "nested deeper")) {
@@ -30,13 +32,24 @@ static void check_envelope(struct tool_outcome *o)
              "an envelope says how it went");
 }
 
+/* What the loop lets through is never a protocol error later, and the other way round. */
+static void check_counted(int counted, const struct tool_outcome *o)
+{
+        must(counted == 0 || counted == -EBADMSG, "lengths and counts are right or wrong");
+        must((counted == 0) == (o->error != PLUGIN_ERROR_PROTOCOL),
+             "who cannot count the pieces breaks the protocol, and nobody else");
+}
+
 static void try_payload(const struct manifest_tool *tool, const void *bytes, size_t n)
 {
         uint8_t *payload = (uint8_t *)exact_text(bytes, n);
         struct tool_outcome o = {0};
+        struct err e;
+        int counted = wire_check_result(payload, n, &e);
 
         if (call_result_make(TOOL_CHECK_WHOLE, tool, &payload, n, &o) != 0)
                 abort();
+        check_counted(counted, &o);
         if (o.error == PLUGIN_ERROR_NONE) {
                 scoped(json_decref) json_t *value = NULL;
 

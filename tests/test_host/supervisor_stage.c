@@ -160,7 +160,7 @@ void supervisor_stage_done(struct supervisor_stage *s)
 
 /* --- calls --- */
 
-static void on_end(void *ctx, const struct tool_outcome *o)
+static void on_end(void *ctx, struct tool_outcome *o)
 {
         struct stage_call *c = ctx;
 

@@ -1,5 +1,6 @@
 /* From a RESULT's payload to the text for the client. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,14 +74,30 @@ static void expect_fault(struct made *m, enum plugin_error error, const char *wo
         made_done(m);
 }
 
-static void test_text_is_adopted_without_a_copy_and_unchanged(void **state)
+/* The payload becomes the answer, larger by what stands around the result. */
+static void test_large_text_is_adopted_where_it_lies(void **state)
+{
+        const size_t size = MIB(4);
+        scoped(free) char *text = malloc(size + 1);
+        struct made m = {0};
+
+        (void)state;
+        memset(text, 'x', size);
+        text[0] = text[size - 1] = '"';
+        text[size] = '\0';
+        make_text(&m, "loose", text);
+        assert_null(m.payload);
+        assert_true(malloc_usable_size(m.outcome.envelope) < size + KIB(16));
+        expect_result(&m, text);
+}
+
+static void test_text_is_adopted_unchanged(void **state)
 {
         struct made m = {0};
 
         (void)state;
         make_text(&m, "loose", " {\"b\": 0.1, \"a\" : 1e2} ");
         assert_null(m.payload);
-        assert_ptr_equal(m.outcome.result, m.sent);
         expect_result(&m, " {\"b\": 0.1, \"a\" : 1e2} ");
         make_text(&m, NULL, "[1,2]");
         expect_result(&m, "[1,2]");
@@ -191,12 +208,10 @@ static void test_the_output_schema_sees_bytes_too(void **state)
         expect_result(&m, "{\"n\":5,\"x\":{\"content_type\":\"\",\"base64\":\"YQ==\"}}");
 }
 
-/* Cut anywhere, or with a byte of the text that is no UTF-8, it is the wire's rules that are
- * broken. */
+/* Cut anywhere, it is the wire's rules that are broken. */
 static void test_a_payload_that_is_none_is_a_protocol_error(void **state)
 {
         struct wire_blob one = blob("i", "image/png", "abc");
-        struct made m = {0};
         struct str s = {0};
 
         (void)state;
@@ -211,19 +226,52 @@ static void test_a_payload_that_is_none_is_a_protocol_error(void **state)
                 free(payload);
         }
         str_done(&s);
-        make(&m, NULL, wire_str_of("{\"a\":\"\xff\"}"), NULL, 0);
-        expect_fault(&m, PLUGIN_ERROR_PROTOCOL, "stage=call");
 }
 
-static void test_the_hosts_missing_memory_is_not_the_plugins_fault(void **state)
+/* The loop has counted its pieces and looked into none of them: here, in the pool, they are looked
+ * at for the first time. */
+static void test_a_payload_whose_texts_are_none_is_invalid_output(void **state)
+{
+        static const struct {
+                const char *text;
+                size_t n;
+                const char *words;
+        } bad[] = {
+            {"\"\xff\"", 3, "not UTF-8"},
+            {"\"\xc0\xaf\"", 4, "not UTF-8"},
+            {"\"\xed\xa0\x80\"", 5, "not UTF-8"},
+            {"\"\xf0\x9f\x98\"", 5, "not UTF-8"},
+            {"\"\0\"", 3, "NUL"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                struct wire_str text = text_of(bad[i].text, bad[i].n);
+                struct wire_blob one = blob("i", "image/png", "abc");
+                struct made m = {0};
+
+                make(&m, NULL, text, NULL, 0);
+                expect_fault(&m, PLUGIN_ERROR_INVALID_OUTPUT, bad[i].words);
+                make(&m, "loose", text, &one, 1);
+                expect_fault(&m, PLUGIN_ERROR_INVALID_OUTPUT, bad[i].words);
+                one.name = text;
+                make(&m, "loose", wire_str_of("{}"), &one, 1);
+                expect_fault(&m, PLUGIN_ERROR_INVALID_OUTPUT, bad[i].words);
+                one = blob("i", "", "abc");
+                one.content_type = text;
+                make(&m, "strict", wire_str_of("{\"n\":1}"), &one, 1);
+                expect_fault(&m, PLUGIN_ERROR_INVALID_OUTPUT, bad[i].words);
+        }
+}
+
+static void make_without_memory(uint16_t n_blobs)
 {
         struct wire_blob one = blob("i", "image/png", "abc");
         struct str s = {0};
         size_t n;
         int nth = 0, r = 1, internal = 0;
 
-        (void)state;
-        wire_encode_result(&s, &(struct wire_result){wire_str_of("{\"a\":1}"), &one, 1});
+        wire_encode_result(&s, &(struct wire_result){wire_str_of("{\"a\":1}"), &one, n_blobs});
         n = s.len;
         while (r && nth < 200) {
                 struct tool_outcome o = {0};
@@ -242,10 +290,18 @@ static void test_the_hosts_missing_memory_is_not_the_plugins_fault(void **state)
         str_done(&s);
 }
 
+static void test_the_hosts_missing_memory_is_not_the_plugins_fault(void **state)
+{
+        (void)state;
+        make_without_memory(0);
+        make_without_memory(1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-            cmocka_unit_test(test_text_is_adopted_without_a_copy_and_unchanged),
+            cmocka_unit_test(test_text_is_adopted_unchanged),
+            cmocka_unit_test(test_large_text_is_adopted_where_it_lies),
             cmocka_unit_test(test_no_text_is_an_empty_object),
             cmocka_unit_test(test_bytes_become_members_beside_the_text),
             cmocka_unit_test(test_a_member_that_comes_twice_is_invalid_output),
@@ -253,6 +309,7 @@ int main(void)
             cmocka_unit_test(test_text_that_is_no_strict_json_is_invalid_output),
             cmocka_unit_test(test_the_output_schema_sees_bytes_too),
             cmocka_unit_test(test_a_payload_that_is_none_is_a_protocol_error),
+            cmocka_unit_test(test_a_payload_whose_texts_are_none_is_invalid_output),
             cmocka_unit_test(test_the_hosts_missing_memory_is_not_the_plugins_fault),
         };
 

@@ -330,10 +330,10 @@ static void test_length_rules_of_bytes_are_those_of_their_base64(void **state)
 
 /* --- outcomes as text --- */
 
-static void expect_envelope(const struct tool_outcome *o, const char *expected)
+static void expect_envelope(struct tool_outcome *o, const char *expected)
 {
         size_t n;
-        scoped(free) char *text = tool_outcome_envelope(o, &n);
+        scoped(free) char *text = tool_outcome_take_envelope(o, &n);
 
         assert_string_equal(text, expected);
         assert_int_equal(n, strlen(expected));
@@ -436,13 +436,26 @@ static void test_arguments_are_written_without_bytes_and_stay_as_they_are(unused
         call_args_done(&args);
 }
 
+/* Wherever it stood in the text that it was made of. */
 static void test_an_envelope_carries_the_result_as_it_is(void **state)
 {
-        struct tool_outcome o = {
-            .result = (char[]){"{ \"a\": 0.1 }"}, .result_size = 12, .ms = 1.5};
+        static const char json[] = "{ \"a\": 0.1 }";
+        static const size_t froms[] = {0, 4, 19, 20, 21, 500};
 
         (void)state;
-        expect_envelope(&o, "{\"ok\":true,\"result\":{ \"a\": 0.1 },\"execution_time_ms\":1.500}");
+        for (size_t i = 0; i < ARRAY_LEN(froms); i++) {
+                size_t from = froms[i], n = sizeof json - 1;
+                char *text = calloc(1, from + n);
+                struct tool_outcome o = {.ms = 1.5};
+
+                memcpy(text + from, json, n);
+                assert_int_equal(tool_outcome_succeed(&o, text, from, n), 0);
+                assert_string_equal(o.result, json);
+                assert_int_equal(o.result_size, n);
+                expect_envelope(
+                    &o, "{\"ok\":true,\"result\":{ \"a\": 0.1 },\"execution_time_ms\":1.500}");
+                tool_outcome_done(&o);
+        }
 }
 
 static void test_an_envelope_of_an_error_names_the_plugins_own_type(void **state)

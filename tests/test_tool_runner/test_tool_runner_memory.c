@@ -134,16 +134,18 @@ static void test_arguments_are_written_whole_or_not(void **state)
 static void make_envelopes(void *ctx)
 {
         scoped(tool_outcome) struct tool_outcome bad = {0}, good = {0};
-        scoped(free) char *bad_text = NULL, *good_text = NULL;
+        scoped(free) char *bad_text = NULL, *good_text = NULL, *text = NULL;
         size_t n;
         bool failed;
 
         (void)ctx;
-        good.result = strdup("{}");
-        good.result_size = good.result ? 2 : 0;
+        text = strdup("{}");
+        if (text && tool_outcome_succeed(&good, text, 0, 2) == 0)
+                text = NULL; /* else it is still ours, and there is no result */
+        assert_true(!good.result == !good.envelope);
         tool_outcome_fail(&bad, PLUGIN_ERROR_TIMEOUT, "after %d s", 60);
-        bad_text = tool_outcome_envelope(&bad, &n);
-        good_text = good.result ? tool_outcome_envelope(&good, &n) : NULL;
+        bad_text = tool_outcome_take_envelope(&bad, &n);
+        good_text = tool_outcome_take_envelope(&good, &n);
         failed = failing_malloc_disarm();
         assert_true(bad_text || failed);
         assert_true(good_text || failed);
@@ -157,6 +159,36 @@ static void test_an_envelope_is_whole_or_none(void **state)
 {
         (void)state;
         assert_true(failing_malloc_each(make_envelopes, NULL) > 3);
+}
+
+/* However large it is: what the loop does for it neither copies it nor needs memory. */
+static void test_an_envelope_is_taken_without_a_copy_and_once(void **state)
+{
+        static const double times[] = {0, 0.0004, 59999.9996, (double)INT64_MAX / 1e6};
+        const size_t size = MIB(4);
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+                struct tool_outcome o = {.ms = times[i]};
+                char *text = malloc(size), *envelope, *taken;
+                scoped(str) struct str tail = {0};
+                size_t n, before;
+
+                memset(text, '7', size);
+                assert_int_equal(tool_outcome_succeed(&o, text, 0, size), 0);
+                envelope = o.envelope;
+                before = failing_malloc_count();
+                taken = tool_outcome_take_envelope(&o, &n);
+                assert_int_equal(failing_malloc_count(), before);
+                assert_ptr_equal(taken, envelope);
+                str_addf(&tail, "7,\"execution_time_ms\":%.3f}", times[i]);
+                assert_int_equal(n, strlen(taken));
+                assert_string_equal(taken + n - tail.len, tail.data);
+                assert_null(o.result);
+                assert_null(tool_outcome_take_envelope(&o, &n));
+                tool_outcome_done(&o);
+                free(taken);
+        }
 }
 
 /* --- the queue --- */
@@ -214,6 +246,7 @@ int main(void)
             cmocka_unit_test(test_the_hosts_missing_memory_fails_no_plugin),
             cmocka_unit_test(test_arguments_are_written_whole_or_not),
             cmocka_unit_test(test_an_envelope_is_whole_or_none),
+            cmocka_unit_test(test_an_envelope_is_taken_without_a_copy_and_once),
             cmocka_unit_test(test_every_call_ends_once),
         };
 

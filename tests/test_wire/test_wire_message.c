@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "../fuzz/wire_codecs.h"
 #include "../support/test.h"
@@ -189,7 +191,7 @@ static void test_encoders_tell_of_missing_memory(void **state)
 /* --- single rules ----------------------------------------------------------------------------- */
 
 /* Sample `codec`, its byte `at` set to `value`: refused with these words. */
-static void refuse_changed(size_t codec, size_t at, uint8_t value, const char *words)
+static void refuse(int code, size_t codec, size_t at, uint8_t value, const char *words)
 {
         scoped(str) struct str sample = {0}, again = {0};
         struct err e = {0};
@@ -197,18 +199,77 @@ static void refuse_changed(size_t codec, size_t at, uint8_t value, const char *w
         add_sample(codec, &sample);
         sample.data[at] = (char)value;
         assert_int_equal(wire_codecs[codec].recode((uint8_t *)sample.data, sample.len, &again, &e),
-                         -EBADMSG);
+                         code);
+        assert_int_equal(e.code, code);
         if (!strstr(e.msg, words))
                 fail_msg("\"%s\" does not say \"%s\"", e.msg, words);
+}
+
+static void refuse_changed(size_t codec, size_t at, uint8_t value, const char *words)
+{
+        refuse(-EBADMSG, codec, at, value, words);
 }
 
 static void test_text_is_utf8_without_nul(void **state)
 {
         (void)state;
-        refuse_changed(3, 4, 0xff, "META: a text is not UTF-8");
-        refuse_changed(3, 4, 0x00, "META: a text contains NUL");
-        refuse_changed(8, 9, 0xc3, "LOG: a text is not UTF-8");
-        refuse_changed(2, 4, 0xed, "LOAD: a text is not UTF-8");
+        refuse(-EILSEQ, 3, 4, 0xff, "META: a text is not UTF-8");
+        refuse(-EILSEQ, 3, 4, 0x00, "META: a text contains NUL");
+        refuse(-EILSEQ, 8, 9, 0xc3, "LOG: a text is not UTF-8");
+        refuse(-EILSEQ, 2, 4, 0xed, "LOAD: a text is not UTF-8");
+        refuse(-EILSEQ, 6, 4, 0xc3, "RESULT: a text is not UTF-8");
+}
+
+/* What is wrong with the lengths is wrong whatever the texts are: both decoders say the same. */
+static void test_a_result_is_counted_whatever_its_texts_are(void **state)
+{
+        scoped(str) struct str sample = {0};
+
+        (void)state;
+        add_sample(6, &sample);
+        for (size_t at = 0; at < sample.len; at++)
+                for (unsigned value = 0; value < 256; value++) {
+                        scoped(wire_result) struct wire_result m = {0};
+                        scoped(free) uint8_t *copy = (uint8_t *)mem_dup0(sample.data, sample.len);
+                        struct err counted = {0}, whole = {0};
+                        int c, r;
+
+                        copy[4] = 0xff; /* no text begins like this */
+                        copy[at] = (uint8_t)value;
+                        c = wire_check_result(copy, sample.len, &counted);
+                        r = wire_decode_result(copy, sample.len, &m, &whole);
+                        assert_int_equal(c, r == -EILSEQ ? 0 : r);
+                        if (c < 0)
+                                assert_string_equal(counted.msg, whole.msg);
+                }
+}
+
+/* The loop counts while others wait: of the texts and the bytes it reads nothing, so that it does
+ * not matter how many there are. They lie in pages here that nobody can read. */
+static void test_counting_a_result_reads_neither_text_nor_bytes(void **state)
+{
+        const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = MIB(16);
+        const size_t name = page - 14; /* what is left beside the count and three lengths */
+        uint8_t *map = mmap(NULL, 2 * size + 2 * page, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        uint8_t *text = map + page, *data = text + size + page, *payload = text - 4;
+        size_t before = failing_malloc_count(), n = (size_t)(data + size - payload);
+        uint8_t head[10] = {1, 0, (uint8_t)name, (uint8_t)(name >> 8)};
+        const uint8_t length[4] = {0, 0, (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
+        struct err e = {0};
+
+        (void)state;
+        assert_true(map != MAP_FAILED);
+        memcpy(payload, length, 4);
+        memcpy(text + size, head, sizeof head);
+        memcpy(data - 4, length, 4);
+        assert_int_equal(mprotect(text, size, PROT_NONE), 0);
+        assert_int_equal(mprotect(data, size, PROT_NONE), 0);
+        assert_int_equal(wire_check_result(payload, n, &e), 0);
+        assert_int_equal(wire_check_result(payload, n - 1, &e), -EBADMSG);
+        assert_string_equal(e.msg, "RESULT: a length points behind its end");
+        assert_int_equal(failing_malloc_count(), before);
+        munmap(map, 2 * size + 2 * page);
 }
 
 static void test_enums_name_what_there_is(void **state)
@@ -253,6 +314,8 @@ static void test_lying_counts_are_refused_before_memory_is_spent(void **state)
         assert_int_equal(wire_decode_report(report, sizeof report, &m, &e), -EBADMSG);
         assert_string_equal(e.msg, "REPORT: a count is larger than what follows");
         assert_int_equal(wire_decode_result(result, sizeof result, &n, &e), -EBADMSG);
+        assert_string_equal(e.msg, "RESULT: a count is larger than what follows");
+        assert_int_equal(wire_check_result(result, sizeof result, &e), -EBADMSG);
         assert_string_equal(e.msg, "RESULT: a count is larger than what follows");
         assert_int_equal(failing_malloc_count(), before);
 }
@@ -373,6 +436,8 @@ int main(void)
             cmocka_unit_test(test_nth_allocation_failure_is_reported_and_leaks_nothing),
             cmocka_unit_test(test_encoders_tell_of_missing_memory),
             cmocka_unit_test(test_text_is_utf8_without_nul),
+            cmocka_unit_test(test_a_result_is_counted_whatever_its_texts_are),
+            cmocka_unit_test(test_counting_a_result_reads_neither_text_nor_bytes),
             cmocka_unit_test(test_enums_name_what_there_is),
             cmocka_unit_test(test_numbers_are_finite),
             cmocka_unit_test(test_lying_counts_are_refused_before_memory_is_spent),

@@ -262,7 +262,7 @@ static void test_an_exception_is_told_in_its_own_words_or_in_none(void **state)
                 struct ending t = {
                     .type = types[i], .say = say_error, .c = {.tail = "", .plugin_dir = "/plugin"}};
 
-                assert_true(end_in_each_way(&t) > 5);
+                assert_true(end_in_each_way(&t) > 3);
         }
 }
 

@@ -172,6 +172,7 @@ void cgroup_root_close(struct cgroup_root *root)
 
                 if (base >= 0)
                         remove_with_boxes(base, strrchr(root->places[i].path, '/') + 1);
+                sweep(root->places[i].base); /* who was still dying when this host began */
         }
         root->n_places = 0;
 }

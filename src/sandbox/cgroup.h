@@ -48,6 +48,7 @@ struct cgroup_options {
  * missing is said in `why`; never fails. */
 void cgroup_root_open(const struct cgroup_options *o, struct cgroup_root *ret,
                       struct isolation *why);
+/* Removes them, and sweeps once more. */
 void cgroup_root_close(struct cgroup_root *root);
 
 struct cgroup_limits {

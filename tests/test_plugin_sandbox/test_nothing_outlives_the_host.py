@@ -46,8 +46,17 @@ class End(HostCase):
         self.plugin("p", like="crashtest")
         host = self.serve(checked=False)
         host.stop(signal.SIGKILL)
+        self.check_gone(host)
         self.serve()
         self.assertEqual(host.cgroups(), [])
+
+    def test_what_it_could_not_sweep_yet_it_sweeps_at_its_end(self):
+        self.plugin("p", like="crashtest")
+        killed, other = self.serve(checked=False), self.serve()
+        killed.stop(signal.SIGKILL)
+        self.check_gone(killed)
+        self.assertEqual(other.stop(), 0)
+        self.assertEqual(killed.cgroups(), [])
 
     def test_sigterm_with_hung_calls_ends_within_its_grace(self):
         host, calls = self.busy_host()

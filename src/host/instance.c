@@ -271,9 +271,8 @@ static void on_watch_timer(void *ctx)
 
         check_memory(i);
         if (i->state != INSTANCE_DYING &&
-            loop_timer_set(i->loop, &i->watch_timer,
-                           clock_mono_ns() + SANDBOX_WATCH_MS * NSEC_PER_MSEC, on_watch_timer,
-                           i) < 0)
+            loop_timer_set(i->loop, &i->watch_timer, sandbox_next_look(i->box, clock_mono_ns()),
+                           on_watch_timer, i) < 0)
                 instance_break_rule(i, PLUGIN_ERROR_INTERNAL, "the host has no memory for a timer");
 }
 
@@ -402,8 +401,7 @@ int instance_watch_all(struct instance *i)
         if (r == 0 && sandbox_oom_fd(i->box) >= 0)
                 r = loop_watch(l, &i->oom, sandbox_oom_fd(i->box), oom_events(i), on_oom, i);
         if (r == 0 && sandbox_wants_watch(i->box))
-                r = loop_timer_set(l, &i->watch_timer,
-                                   clock_mono_ns() + SANDBOX_WATCH_MS * NSEC_PER_MSEC,
+                r = loop_timer_set(l, &i->watch_timer, sandbox_next_look(i->box, clock_mono_ns()),
                                    on_watch_timer, i);
         return r;
 }

@@ -132,25 +132,39 @@ static uint64_t files_in_memory(struct tree *t, pid_t pid)
         return sum;
 }
 
-/* A mapped file in memory is in both sums of what is shared: the larger one holds. */
-void process_tree_sum_up(pid_t pid, struct process_tree_sum *ret)
+struct counts {
+        uint64_t own, shared, files, threads;
+};
+
+static void add_process(struct tree *t, pid_t pid, bool descriptors, struct counts *c)
 {
-        struct tree t = {.pids = {pid}, .n = 1};
-        uint64_t own = 0, shared = 0, files = 0, threads = 0;
+        char path[64], text[4096];
+
+        snprintf(path, sizeof path, "/proc/%d/status", pid);
+        if (read_some(AT_FDCWD, path, text, sizeof text)) {
+                c->own += private_in_status(text);
+                c->shared += shared_in_status(text);
+                c->threads += number_behind(text, "Threads:");
+        }
+        if (descriptors)
+                c->files += files_in_memory(t, pid);
+}
+
+/* A mapped file in memory is in both sums of what is shared: the larger one holds. */
+void process_tree_sum_up(const struct process_tree_look *look, struct process_tree_sum *ret)
+{
+        struct tree t = {.pids = {look->pid}, .n = 1};
+        struct counts c = {.files = look->files};
+        uint64_t bytes = 0;
 
         for (size_t i = 0; i < t.n; i++) {
-                char path[64], text[4096];
-
-                snprintf(path, sizeof path, "/proc/%d/status", t.pids[i]);
-                if (read_some(AT_FDCWD, path, text, sizeof text)) {
-                        own += private_in_status(text);
-                        shared += shared_in_status(text);
-                        threads += number_behind(text, "Threads:");
-                }
-                files += files_in_memory(&t, t.pids[i]);
+                add_process(&t, t.pids[i], look->descriptors, &c);
+                bytes = c.own + MAX_OF(c.shared, c.files);
+                if (bytes > look->most_bytes || c.threads > look->most_threads)
+                        break;
                 add_descendants(&t, t.pids[i]);
         }
-        *ret = (struct process_tree_sum){own + MAX_OF(shared, files), (unsigned)threads};
+        *ret = (struct process_tree_sum){bytes, (unsigned)c.threads};
 }
 
 pid_t process_tree_parent(pid_t pid)

@@ -4,19 +4,28 @@
 #ifndef FORGESYTE_SANDBOX_PROCESS_TREE_H
 #define FORGESYTE_SANDBOX_PROCESS_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* bytes: anonymous and shared memory, files in memory (memfds) that are open, swap and page tables.
- */
+/* What is asked. Who has more than a bound is not looked at to the end: what has been seen of it is
+ * above the bound, and that is all that is known. */
+struct process_tree_look {
+        pid_t pid; /* this one and everything below it */
+        uint64_t most_bytes;
+        unsigned most_threads;
+        uint64_t files;   /* what files in memory hold of which the caller knows */
+        bool descriptors; /* files in memory (memfds) are looked for behind descriptors, too */
+};
+
+/* bytes: anonymous and shared memory, files in memory, swap and page tables. */
 struct process_tree_sum {
         uint64_t bytes;
         unsigned threads;
 };
 
-/* Of `pid` and everything below it. */
-void process_tree_sum_up(pid_t pid, struct process_tree_sum *ret);
+void process_tree_sum_up(const struct process_tree_look *look, struct process_tree_sum *ret);
 /* Of which process it is a child now; 0: there is no such process. */
 pid_t process_tree_parent(pid_t pid);
 

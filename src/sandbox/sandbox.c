@@ -1,5 +1,6 @@
 /* sandbox.c -- one box after its birth: hearing of it, ending it, saying how it died. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -138,26 +139,41 @@ bool sandbox_wants_watch(const struct sandbox *s)
         return !memory_by_cgroup(s);
 }
 
+int64_t sandbox_next_look(const struct sandbox *s, int64_t now_ns)
+{
+        return MAX_OF(s->watch.next_ns, now_ns + MEMORY_WATCH_MS * NSEC_PER_MSEC);
+}
+
+/* True: it has too much memory. */
+static bool watch_looks(struct sandbox *s)
+{
+        const struct process_tree_look look = {
+            .pid = s->pid,
+            .most_bytes = s->memory_bytes,
+            .most_threads = s->isolation.pids ? UINT_MAX : s->pids_max,
+            .descriptors = true,
+        };
+        int64_t began = clock_mono_ns();
+        struct process_tree_sum sum;
+
+        process_tree_sum_up(&look, &sum);
+        memory_watch_looked(&s->watch, sum.bytes, began, clock_mono_ns());
+        s->peak_bytes = MAX_OF(s->peak_bytes, sum.bytes);
+        if (sum.bytes > s->memory_bytes)
+                return true;
+        if (sum.threads > look.most_threads) {
+                s->crowded = true;
+                sandbox_kill(s);
+        }
+        return false;
+}
+
 int sandbox_check_memory(struct sandbox *s)
 {
-        bool hit;
-
         if (s->dead)
                 return s->obituary.cause == OBITUARY_MEMORY;
-        if (memory_by_cgroup(s)) {
-                hit = cgroup_box_hit(&s->cgroup, s->runner->cgroups.version2);
-        } else {
-                struct process_tree_sum sum;
-
-                process_tree_sum_up(s->pid, &sum);
-                s->peak_bytes = MAX_OF(s->peak_bytes, sum.bytes);
-                hit = sum.bytes > s->memory_bytes;
-                if (!hit && !s->isolation.pids && sum.threads > s->pids_max) {
-                        s->crowded = true;
-                        sandbox_kill(s);
-                }
-        }
-        if (hit) {
+        if (memory_by_cgroup(s) ? cgroup_box_hit(&s->cgroup, s->runner->cgroups.version2)
+                                : watch_looks(s)) {
                 s->watch_fired = true;
                 sandbox_kill(s);
         }
@@ -179,10 +195,7 @@ void sandbox_usage(const struct sandbox *s, struct sandbox_usage *ret)
                 u.rss_bytes = cgroup_box_rss(&s->cgroup, s->runner->cgroups.version2);
                 u.peak_rss_bytes = cgroup_box_peak(&s->cgroup, s->runner->cgroups.version2);
         } else {
-                struct process_tree_sum sum;
-
-                process_tree_sum_up(s->pid, &sum);
-                u.rss_bytes = sum.bytes;
+                u.rss_bytes = s->watch.bytes;
         }
         u.peak_rss_bytes = MAX_OF(u.peak_rss_bytes, u.rss_bytes);
         *ret = u;

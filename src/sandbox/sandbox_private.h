@@ -6,6 +6,7 @@
 
 #include "sandbox/cgroup.h"
 #include "sandbox/keeper.h"
+#include "sandbox/memory_watch.h"
 #include "sandbox/plan.h"
 #include "sandbox/probe.h"
 #include "sandbox/sandbox_runner.h"
@@ -46,6 +47,7 @@ struct sandbox {
         struct cgroup_box cgroup;
         struct isolation isolation;
         uint64_t memory_bytes, peak_bytes;
+        struct memory_watch watch;
         bool ready; /* the box stands */
         bool host_killed, watch_fired, dead;
         bool crowded;          /* the watch found more threads than may be */

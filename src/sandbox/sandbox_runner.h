@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "sandbox/isolation.h"
+#include "sandbox/memory_watch.h"
 #include "sandbox/obituary.h"
 #include "sandbox/sandbox_policy.h"
 
@@ -57,14 +58,16 @@ int sandbox_signal(struct sandbox *s, int signo) must_check;
 /* Kills the whole tree: at once, completely, from any state; again does nothing. */
 void sandbox_kill(struct sandbox *s);
 /* 1 when the memory limit was hit and the tree was killed for it, else 0. Called on sandbox_oom_fd
- * and, where the watch is all there is, every SANDBOX_WATCH_MS: then it also kills a box with more
- * threads than it may have (its obituary says pids_limit). */
+ * and, where the watch is all there is, when sandbox_next_look() says: then it also kills a box
+ * with more threads than it may have (its obituary says pids_limit). */
 int sandbox_check_memory(struct sandbox *s);
 /* Of one that was killed for memory: was it its own limit? Else that of a cgroup above, or of the
  * machine, and the kernel chose this one. */
 bool sandbox_hit_own_limit(const struct sandbox *s);
-#define SANDBOX_WATCH_MS 50
 bool sandbox_wants_watch(const struct sandbox *s);
+/* After the birth and after each look; memory_watch.h says how long it is till then. now_ns: of
+ * clock_mono_ns(). */
+int64_t sandbox_next_look(const struct sandbox *s, int64_t now_ns);
 
 /* After the pidfd became readable: 0 and the obituary; 1 when it is not dead yet. */
 int sandbox_reap(struct sandbox *s, struct obituary *ret) must_check;
@@ -72,6 +75,8 @@ int sandbox_reap(struct sandbox *s, struct obituary *ret) must_check;
 struct sandbox_usage {
         uint64_t rss_bytes, peak_rss_bytes; /* of the whole tree; 0: unknown */
 };
+/* Where the watch looks, of its last look: 50 ms old, and a second at most in a large box; nobody
+ * else looks for the asking. */
 void sandbox_usage(const struct sandbox *s, struct sandbox_usage *ret);
 
 /* Kills if needed, waits for the last process (only then may this block, for the kernel's

@@ -197,7 +197,7 @@ void test_box_wait_dead(struct test_box *t, struct obituary *ret)
                     {.fd = sandbox_pidfd(t->sandbox), .events = POLLIN},
                     {.fd = sandbox_oom_fd(t->sandbox), .events = POLLIN | POLLPRI},
                 };
-                int wait = sandbox_wants_watch(t->sandbox) ? SANDBOX_WATCH_MS : 1000;
+                int wait = sandbox_wants_watch(t->sandbox) ? MEMORY_WATCH_MS : 1000;
 
                 if (clock_mono_ns() > end)
                         fail_msg("still alive");

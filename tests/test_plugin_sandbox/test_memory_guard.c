@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "sandbox/memory_guard.h"
 #include "test_box.h"
 
@@ -142,11 +143,39 @@ static void test_usage_is_the_whole_trees(void **state)
 
                 open_limited(&t, machines[i]);
                 assert_string_equal(test_box_ask(&t, "eat 33554432"), "ate");
+                if (sandbox_wants_watch(t.sandbox))
+                        assert_int_equal(sandbox_check_memory(t.sandbox), 0);
                 sandbox_usage(t.sandbox, &u);
                 assert_true(u.rss_bytes >= MIB(31) && u.rss_bytes < LIMIT);
                 assert_true(u.peak_rss_bytes >= u.rss_bytes);
                 test_box_done(&t);
         }
+}
+
+/* Or health requests would cost what the pauses of the watch save. */
+static void test_usage_is_what_the_watch_saw_last(void **state)
+{
+        struct sandbox_usage first, again, later;
+        int64_t before, next;
+        struct test_box t;
+
+        (void)state;
+        open_limited(&t, "cgroup");
+        sandbox_usage(t.sandbox, &first);
+        assert_int_equal(first.rss_bytes, 0);
+        assert_int_equal(sandbox_check_memory(t.sandbox), 0);
+        sandbox_usage(t.sandbox, &first);
+        assert_string_equal(test_box_ask(&t, "eat 33554432"), "ate");
+        sandbox_usage(t.sandbox, &again);
+        assert_int_equal(again.rss_bytes, first.rss_bytes);
+        before = clock_mono_ns();
+        assert_int_equal(sandbox_check_memory(t.sandbox), 0);
+        next = sandbox_next_look(t.sandbox, 0);
+        sandbox_usage(t.sandbox, &later);
+        assert_true(later.rss_bytes >= again.rss_bytes + MIB(31));
+        assert_true(next >= before + MEMORY_WATCH_MS * NSEC_PER_MSEC);
+        assert_true(sandbox_next_look(t.sandbox, next) > next);
+        test_box_done(&t);
 }
 
 static void test_the_sentence_names_the_limit(void **state)
@@ -180,6 +209,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_without_a_cgroup_malloc_fails_before_the_machine_does),
             cmocka_unit_test(test_a_sigkill_by_its_own_hand_is_not_memory),
             cmocka_unit_test(test_usage_is_the_whole_trees),
+            cmocka_unit_test(test_usage_is_what_the_watch_saw_last),
             cmocka_unit_test(test_the_sentence_names_the_limit),
         };
 

@@ -5,13 +5,14 @@ Owns: the files it makes of bytes that are wanted as a path; they go when the ca
 
 Such a file lies in /tmp: it has a suffix to be recognised by, and child processes can open it. A box
 without namespaces has no /tmp, and in others it may be too small: then the bytes are in memory, sealed
-against change, and the path is that of their descriptor in /proc.
+against change, and the path is that of their descriptor in /proc. Where no cgroup counts what a box
+has in memory it may make no such file, and gets a few from the host, which counts those.
 """
 import base64
 import fcntl
 import json
 import os
-from typing import Any, Dict, List, Protocol
+from typing import Any, Dict, List, Optional, Protocol
 
 from forgesyte.errors import ToolError
 
@@ -31,12 +32,40 @@ class Declared(Protocol):
     view_names: List[str]
 
 
+class HostFiles:
+    """The host's files in memory (src/sandbox/plan.h, BOX_FD_FILE): nearly always there are none."""
+
+    _PLACES = range(8, 12)
+
+    def __init__(self) -> None:
+        self._free: List[int] = []
+        for fd in self._PLACES:
+            try:
+                if os.readlink(f"/proc/self/fd/{fd}").startswith("/memfd:forgesyte-upload"):
+                    os.set_inheritable(fd, False)
+                    self._free.append(fd)
+            except OSError:  # none, or there is no /proc, and then no path either
+                pass
+
+    def take(self) -> Optional[int]:
+        return self._free.pop() if self._free else None
+
+    def give_back(self, fd: int) -> None:
+        try:
+            os.ftruncate(fd, 0)
+        except OSError:  # the plugin has closed it
+            return
+        self._free.append(fd)
+
+
 class Arguments:
     """with Arguments(call, tool) as arguments: ... arguments.values ..."""
 
-    def __init__(self, call: wire.Call, tool: Declared) -> None:
+    def __init__(self, call: wire.Call, tool: Declared, files: HostFiles) -> None:
         self._folders: List[str] = []
         self._memory: List[int] = []
+        self._files = files
+        self._taken: List[int] = []
         self.values: Dict[str, Any] = json.loads(call.json) if call.json else {}
         try:
             for name in tool.bytes_names:
@@ -83,11 +112,18 @@ class Arguments:
         return path
 
     def _keep(self, blob: wire.Blob, suffix: str) -> str:
-        fd = os.memfd_create("upload" + suffix, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        given = self._files.take()
+        if given is None:
+            fd = os.memfd_create("upload" + suffix, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        else:
+            self._taken.append(given)
+            fd = os.dup(given)  # the path goes with the call, the file does not
         self._memory.append(fd)
         with open(fd, "wb", closefd=False) as f:
+            f.seek(0)
             f.write(blob.data)
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+        if given is None:
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
         # Whoever opens this gets a description of its own, which begins at the file's begin.
         path = f"/proc/self/fd/{fd}"
         os.stat(path)
@@ -100,6 +136,8 @@ class Arguments:
         self.values = {}
         while self._memory:
             os.close(self._memory.pop())
+        while self._taken:
+            self._files.give_back(self._taken.pop())
         if not self._folders:
             return
         import shutil

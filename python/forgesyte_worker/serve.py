@@ -19,7 +19,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import forgesyte._host
 
 from . import bridge, failures, loading, prefork, streams, wire
-from .arguments import Arguments
+from .arguments import Arguments, HostFiles
 from .channel import EXIT_INTERRUPTED, EXIT_PROTOCOL, Channel, give_up
 from .convert import encode_result
 from .coroutines import Coroutines
@@ -43,6 +43,7 @@ class Worker:
         self.toolbox: Optional[Toolbox] = None
         self.coroutines = Coroutines()
         self.memory = SharedMemory()
+        self.files = HostFiles()
         self.failures = failures.Failures(load)
         self.template = prefork.Template()
 
@@ -126,7 +127,7 @@ class Worker:
         # No frame that lives as long as the call keeps the blobs: who then does is the plugin.
         fd = next(iter(self.channel.take_descriptors()), None)
         blobs = self.memory.blobs(call.blobs, fd, tool.view_names)
-        return Arguments(call._replace(blobs=blobs), tool)
+        return Arguments(call._replace(blobs=blobs), tool, self.files)
 
     def call_hook(self, name: str) -> Any:
         hook = getattr(self.plugin, name, None)

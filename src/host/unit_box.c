@@ -142,6 +142,7 @@ int unit_box_start(struct unit *u, bool probe, struct instance **ret, struct err
         if (!probe && u->release->manifest->runtime == PLUGIN_RUNTIME_PYTHON)
                 o.plugin_dir = unit_box_dir(u);
         sandbox_policy_init(&policy);
+        policy.uploads = !probe && u->release->manifest->runtime == PLUGIN_RUNTIME_PYTHON;
         policy.may_fork = probe; /* nvidia-smi, and the interpreter that knows its packages */
         r = fill_policy(u, &policy, e);
         if (r < 0)

@@ -30,6 +30,7 @@
         X(nproc, "RLIMIT_NPROC; 0: other processes share the uid, so none is set")                 \
         X(nofile, "RLIMIT_NOFILE")                                                                 \
         X(core, "RLIMIT_CORE: 1 where cores go into a pipe, which ignores a 0")                    \
+        X(files, "how many of BOX_FD_FILE the worker keeps")                                       \
         X(off, "WALL_BITs that a test has switched off")                                           \
         X(host_pid, "0 when the box has a pid namespace and can't know it")
 
@@ -82,6 +83,8 @@ struct box_status {
         uint64_t peak_bytes; /* the largest resident set of one of its processes */
 };
 
+#define BOX_FILES 4
+
 /* The descriptors that a worker is born with. */
 enum box_fd {
         BOX_FD_NULL,
@@ -92,7 +95,8 @@ enum box_fd {
         BOX_FD_STATUS, /* pipe, struct box_status; it breaks when the host is gone */
         BOX_FD_PLAN,   /* sealed memfd */
         BOX_FD_CRASH,  /* memfd of a fixed size, struct crash_record */
-        BOX_FD_COUNT,
+        BOX_FD_FILE,   /* and the next ones: memfds for uploads, struct plan says how many */
+        BOX_FD_COUNT = BOX_FD_FILE + BOX_FILES,
 };
 
 #define BOX_ARGUMENT        "--box"

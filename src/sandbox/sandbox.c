@@ -8,6 +8,7 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,6 +145,19 @@ int64_t sandbox_next_look(const struct sandbox *s, int64_t now_ns)
         return MAX_OF(s->watch.next_ns, now_ns + MEMORY_WATCH_MS * NSEC_PER_MSEC);
 }
 
+/* What it writes into the files that it was given is seen here, whoever has them mapped, open, or
+ * on their way through a socket. */
+static uint64_t held_by_files(const struct sandbox *s)
+{
+        uint64_t sum = 0;
+        struct stat st;
+
+        for (size_t i = 0; i < ARRAY_LEN(s->files); i++)
+                if (s->files[i] >= 0 && fstat(s->files[i], &st) == 0)
+                        sum += (uint64_t)st.st_blocks * 512;
+        return sum;
+}
+
 /* True: it has too much memory. */
 static bool watch_looks(struct sandbox *s)
 {
@@ -151,6 +165,7 @@ static bool watch_looks(struct sandbox *s)
             .pid = s->pid,
             .most_bytes = s->memory_bytes,
             .most_threads = s->isolation.pids ? UINT_MAX : s->pids_max,
+            .files = held_by_files(s),
             .descriptors = true,
         };
         int64_t began = clock_mono_ns();
@@ -352,6 +367,8 @@ static void close_fds(struct sandbox *s)
         s->setup = fd_close(s->setup);
         s->status = fd_close(s->status);
         s->crash = fd_close(s->crash);
+        for (size_t i = 0; i < ARRAY_LEN(s->files); i++)
+                s->files[i] = fd_close(s->files[i]);
 }
 
 bool sandbox_let_go(struct sandbox *s)

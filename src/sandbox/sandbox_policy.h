@@ -31,7 +31,8 @@ struct sandbox_policy {
         unsigned nofile;
         uint64_t tmp_bytes; /* of the private /tmp and /dev/shm, each */
         bool network;
-        bool gpu;      /* the GPU's device nodes and libraries */
+        bool uploads; /* files in memory where memfds are refused, for who makes files of uploads */
+        bool gpu;     /* the GPU's device nodes and libraries */
         bool may_fork; /* processes even without a pid namespace: only for the host's own probe,
                           which sees to it that none outlives it */
         enum isolation_level min_level;

@@ -48,7 +48,8 @@ struct sandbox {
         struct isolation isolation;
         uint64_t memory_bytes, peak_bytes;
         struct memory_watch watch;
-        bool ready; /* the box stands */
+        int files[BOX_FILES]; /* in memory, that it was given and we count; -1: none */
+        bool ready;           /* the box stands */
         bool host_killed, watch_fired, dead;
         bool crowded;          /* the watch found more threads than may be */
         char setup_error[256]; /* empty: none */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -133,6 +134,7 @@ static int make_plan(struct sandbox *s, const struct sandbox_policy *p, struct s
             .tmp_bytes = p->tmp_bytes,
             .nproc = process_rlimit(r, p, own_pids),
             .nofile = p->nofile,
+            .files = s->files[0] >= 0 ? BOX_FILES : 0,
             .core = m->core,
             .off = r->off,
             .host_pid = own_pids ? 0 : (uint64_t)getpid(),
@@ -242,7 +244,34 @@ static int make_crash_record(int *ret_mine, int *ret_theirs)
         return 0;
 }
 
-static int make_fds(struct sandbox *s, struct birth *b, struct err *e)
+/* What no cgroup counts has to be counted, and a file in memory can only be counted by who has it
+ * open, too. By its name nobody in there can open it for writing. */
+static int make_file(int *ret_mine, int *ret_theirs)
+{
+        scoped(fd) int fd = memfd_create("forgesyte-upload", MFD_CLOEXEC);
+
+        if (fd < 0 || fchmod(fd, 0444) < 0)
+                return -errno;
+        *ret_theirs = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (*ret_theirs < 0)
+                return -errno;
+        *ret_mine = take_fd(&fd);
+        return 0;
+}
+
+static int make_files(struct sandbox *s, const struct sandbox_policy *p, struct birth *b)
+{
+        int r = 0;
+
+        if (!p->uploads || !sandbox_wants_watch(s))
+                return 0;
+        for (int i = 0; r == 0 && i < BOX_FILES; i++)
+                r = make_file(&s->files[i], &b->theirs[BOX_FD_FILE + i]);
+        return r;
+}
+
+static int make_fds(struct sandbox *s, const struct sandbox_policy *p, struct birth *b,
+                    struct err *e)
 {
         int on = 1, r;
 
@@ -260,6 +289,8 @@ static int make_fds(struct sandbox *s, struct birth *b, struct err *e)
                 r = sandbox_make_sockets(SOCK_SEQPACKET, &s->setup, &b->theirs[BOX_FD_SETUP]);
         if (r == 0)
                 r = make_crash_record(&s->crash, &b->theirs[BOX_FD_CRASH]);
+        if (r == 0)
+                r = make_files(s, p, b);
         /* The sender's pid comes with its words, as we number it: so we learn the worker's. */
         if (r == 0 && setsockopt(s->setup, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
                 r = -errno;
@@ -351,6 +382,7 @@ struct sandbox *sandbox_alloc(struct sandbox_runner *r)
                 return NULL;
         s->runner = r;
         s->pidfd = s->channel = s->out = s->err = s->setup = s->status = s->crash = s->slot = -1;
+        memset(s->files, -1, sizeof s->files);
         s->dead = true; /* until it was born */
         s->next = r->boxes;
         r->boxes = s;
@@ -368,7 +400,7 @@ static int build(struct sandbox *s, const struct sandbox_policy *p, struct err *
                 return s->slot;
         if (s->runner->machine.own_user)
                 s->isolation.uid = s->runner->uid_first + (uint32_t)s->slot;
-        r = make_fds(s, &b, e);
+        r = make_fds(s, p, &b, e);
         if (r == 0)
                 r = make_plan(s, p, &b.plan, e);
         if (r == 0)

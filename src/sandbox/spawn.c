@@ -149,12 +149,18 @@ static int arrange_fds(const struct spawn *s)
         int lifted[BOX_FD_COUNT];
 
         for (int i = 0; i < BOX_FD_COUNT; i++) {
+                if (s->fds[i] < 0) {
+                        lifted[i] = -1;
+                        continue;
+                }
                 lifted[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, BOX_FD_COUNT);
                 if (lifted[i] < 0)
                         die(s->fds[BOX_FD_SETUP], "copy a descriptor");
         }
         for (int i = 0; i < BOX_FD_COUNT; i++)
-                if (dup2(lifted[i], i) < 0)
+                if (lifted[i] < 0)
+                        close(i);
+                else if (dup2(lifted[i], i) < 0)
                         die(lifted[BOX_FD_SETUP], "place a descriptor");
         /* Ours all close at execve anyway; a library's may not. The box looks again. */
         if (!s->leaves_fds)

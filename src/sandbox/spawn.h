@@ -24,7 +24,7 @@ struct spawn {
         int into_cgroup;     /* -1: none */
         const int *procs;    /* cgroup.procs to move into, when into_cgroup is not used */
         unsigned n_procs;
-        int fds[BOX_FD_COUNT];
+        int fds[BOX_FD_COUNT]; /* -1: none */
         const char *path;
         char *const *argv, *const *envp;
 };
@@ -34,8 +34,8 @@ pid_t spawn_clone(const struct spawn *s, int *ret_pidfd);
 /* In a child made with ISOLATION_NS_USER: maps the host's user to SPAWN_INNER_ID. 0 or -1 (errno).
  */
 int spawn_map_user(uid_t host_uid, gid_t host_gid);
-/* Starts s->path with fds[i] as descriptor i. What fails after the clone is told over
- * fds[BOX_FD_SETUP]. */
+/* Starts s->path with fds[i] as descriptor i, if there is one. What fails after the clone is told
+ * over fds[BOX_FD_SETUP]. */
 int spawn_worker(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd, struct err *e) must_check;
 
 #endif

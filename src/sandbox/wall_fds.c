@@ -1,9 +1,10 @@
-/* wall_fds.c -- nothing of the host's stays open in the worker but the four it is given, and the
- * setup socket until the last wall stands. */
+/* wall_fds.c -- nothing of the host's stays open in the worker but the four it is given, the files
+ * for its uploads where it gets such, and the setup socket until the last wall stands. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/macro.h"
 #include "sandbox/walls.h"
 
 int fds_close_from(int first)
@@ -16,17 +17,26 @@ int fds_close_from(int first)
         return 0;
 }
 
-int wall_fds(struct box *b unused_param, struct err *e)
+static int keep_open(int fd, int flags, struct err *e)
 {
+        return fcntl(fd, F_SETFD, flags) < 0 ? err_set_errno(e, -errno, "descriptor %d", fd) : 0;
+}
+
+int wall_fds(struct box *b, struct err *e)
+{
+        int files = (int)MIN_OF(b->plan.files, (uint64_t)BOX_FILES), r = 0;
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         /* The box's own instead of the host's, whose tree is gone: else /dev/stdin is out of reach.
          */
         if (null >= 0 && dup2(null, BOX_FD_NULL) < 0)
                 return err_set_errno(e, -errno, "open /dev/null");
-        fds_close_from(BOX_FD_SETUP + 1);
-        for (int fd = 0; fd <= BOX_FD_SETUP; fd++)
-                if (fcntl(fd, F_SETFD, fd == BOX_FD_SETUP ? FD_CLOEXEC : 0) < 0)
-                        return err_set_errno(e, -errno, "descriptor %d", fd);
-        return 0;
+        for (int fd = BOX_FD_SETUP + 1; fd < BOX_FD_FILE; fd++)
+                close(fd);
+        fds_close_from(BOX_FD_FILE + files);
+        for (int fd = 0; r == 0 && fd <= BOX_FD_SETUP; fd++)
+                r = keep_open(fd, fd == BOX_FD_SETUP ? FD_CLOEXEC : 0, e);
+        for (int i = 0; r == 0 && i < files; i++)
+                r = keep_open(BOX_FD_FILE + i, 0, e);
+        return r;
 }

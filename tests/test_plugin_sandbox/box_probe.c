@@ -139,6 +139,22 @@ static void do_eat_shared(const char *arg)
         eat(arg, MAP_SHARED);
 }
 
+/* eat_file FD N: into a file that it was given, and closes it. */
+static void do_eat_file(const char *arg)
+{
+        static char piece[MIB(4)];
+        char *end;
+        int fd = (int)strtol(arg, &end, 10);
+
+        for (size_t n = strtoull(end, NULL, 10), done = 0; done < n; done += sizeof piece)
+                if (write(fd, piece, sizeof piece) != sizeof piece) {
+                        answer("failed %d", errno);
+                        return;
+                }
+        close(fd);
+        answer("ate");
+}
+
 /* The child hits the limit; this process lives on and only sleeps. */
 static void do_eat_in_child(const char *arg)
 {
@@ -518,6 +534,7 @@ static const struct {
     {"int80", do_int80},
     {"eat", do_eat},
     {"eat_shared", do_eat_shared},
+    {"eat_file", do_eat_file},
     {"eat_in_child", do_eat_in_child},
     {"fork", do_fork},
     {"copy", do_copy},

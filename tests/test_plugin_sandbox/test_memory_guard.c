@@ -104,6 +104,45 @@ static void test_without_a_cgroup_the_watch_sees_children(void **state)
         watched("eat_in_child 134217728");
 }
 
+static void open_for_uploads(struct test_box *t, const char *fakes)
+{
+        test_box_init(t, fakes);
+        t->policy.memory_bytes = LIMIT;
+        t->policy.uploads = true;
+        test_box_start(t);
+        (void)test_box_ask(t, "ping");
+}
+
+static void test_files_for_uploads_are_there_where_it_can_make_none(void **state)
+{
+        struct test_box t;
+
+        (void)state;
+        open_for_uploads(&t, "cgroup");
+        assert_string_equal(test_box_ask(&t, "fds"), "fds 0 1 2 3 8 9 10 11");
+        assert_string_equal(test_box_ask(&t, "eat_file 9 4194304"), "ate");
+        assert_string_equal(test_box_ask(&t, "fds"), "fds 0 1 2 3 8 10 11");
+        assert_int_equal(sandbox_check_memory(t.sandbox), 0);
+        test_box_done(&t);
+        open_for_uploads(&t, NULL);
+        if (has_cgroup(&t))
+                assert_string_equal(test_box_ask(&t, "fds"), "fds 0 1 2 3");
+        test_box_done(&t);
+}
+
+static void test_files_for_uploads_count_whoever_has_them_open(void **state)
+{
+        struct obituary o;
+        struct test_box t;
+
+        (void)state;
+        open_for_uploads(&t, "cgroup");
+        test_box_die_of(&t, "eat_file 8 134217728", &o);
+        assert_int_equal(o.cause, OBITUARY_MEMORY);
+        assert_true(o.peak_bytes > LIMIT);
+        test_box_done(&t);
+}
+
 static void test_without_a_cgroup_malloc_fails_before_the_machine_does(void **state)
 {
         struct test_box t;
@@ -206,6 +245,8 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_shared_memory_and_files_in_memory_count),
             cmocka_unit_test(test_without_a_cgroup_the_watch_sees_shared_memory),
             cmocka_unit_test(test_without_a_cgroup_the_watch_sees_children),
+            cmocka_unit_test(test_files_for_uploads_are_there_where_it_can_make_none),
+            cmocka_unit_test(test_files_for_uploads_count_whoever_has_them_open),
             cmocka_unit_test(test_without_a_cgroup_malloc_fails_before_the_machine_does),
             cmocka_unit_test(test_a_sigkill_by_its_own_hand_is_not_memory),
             cmocka_unit_test(test_usage_is_the_whole_trees),

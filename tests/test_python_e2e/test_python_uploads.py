@@ -70,6 +70,16 @@ def watch(video_path: str):
 def two(left, right):
     return [open(path, "rb").read().decode() for path in (left, right)]
 '''
+FILL = WATCH + """
+
+def fill():
+    try:
+        with open('/tmp/full', 'wb') as f:
+            for _ in range(1000):
+                f.write(bytes(1 << 20))
+    except OSError as e:
+        return type(e).__name__
+"""
 WELL = {"file": True, "libc": "tail", "thread": "head"}
 HEADERS = {"Content-Type": "video/mp4"}
 
@@ -102,15 +112,19 @@ class Uploads(PythonCase):
         self.assertEqual((seen["suffix"], seen["gone"]), (".mp4", [True]))
         self.assertFalse(seen["in_memory"])
 
-    def test_one_that_is_larger_than_tmp_is_kept_in_memory(self):
-        self.start(WATCH + "\n\ndef fill():\n    try:\n        with open('/tmp/full', 'wb') as f:\n"
-                   "            for _ in range(1000):\n                f.write(bytes(1 << 20))\n"
-                   "    except OSError as e:\n        return type(e).__name__\n",
-                   limits={"memory_mb": 512})
+    def check_one_that_is_larger_than_tmp(self, **options):
+        self.start(FILL, limits={"memory_mb": 512}, **options)
         self.assertIn(self.host.run("p", "fill").result, ("OSError", "PermissionError"))
         seen = self.watch(3 << 20)
         self.assert_readable_as_a_file(seen, 3 << 20)
         self.assertTrue(seen["in_memory"])
+
+    def test_one_that_is_larger_than_tmp_is_kept_in_memory(self):
+        self.check_one_that_is_larger_than_tmp()
+
+    def test_one_that_is_larger_than_tmp_is_kept_in_memory_where_no_cgroup_counts(self):
+        """There the box can make no file in memory, and has one of the host."""
+        self.check_one_that_is_larger_than_tmp(env={"FORGESYTE_FAKE_MISSING": "cgroup"})
 
     @need_nobody
     def test_without_namespaces_it_is_readable_all_the_same(self):

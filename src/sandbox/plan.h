@@ -45,6 +45,13 @@ struct plan {
         size_t filter_size;
 };
 
+/* No cgroup counts its memory, so it may make none that the watch would not see. The GPU's driver
+ * is spared this as it is spared the limits. */
+static inline bool plan_is_watched(const struct plan *p)
+{
+        return p->memory_by_rlimit && !p->gpu;
+}
+
 /* The filter is compiled once for all boxes; where it compares with this, the box puts its pid. */
 #define PLAN_FILTER_PID 0x7f0f5eedu
 

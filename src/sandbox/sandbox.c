@@ -166,7 +166,7 @@ static bool watch_looks(struct sandbox *s)
             .most_bytes = s->memory_bytes,
             .most_threads = s->isolation.pids ? UINT_MAX : s->pids_max,
             .files = held_by_files(s),
-            .descriptors = true,
+            .descriptors = s->makes_files,
         };
         int64_t began = clock_mono_ns();
         struct process_tree_sum sum;

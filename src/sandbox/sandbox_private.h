@@ -13,7 +13,7 @@
 
 #define SANDBOX_SLOTS     1024
 #define SANDBOX_UID_FIRST 0x70000000u
-#define SANDBOX_VARIANTS  16 /* of the filter: network, gpu, sockets, forks */
+#define SANDBOX_VARIANTS  32 /* of the filter: network, gpu, sockets, forks, watch */
 
 struct filter {
         void *code;
@@ -49,6 +49,7 @@ struct sandbox {
         uint64_t memory_bytes, peak_bytes;
         struct memory_watch watch;
         int files[BOX_FILES]; /* in memory, that it was given and we count; -1: none */
+        bool makes_files;     /* and the filter lets it make more, which the watch looks for */
         bool ready;           /* the box stands */
         bool host_killed, watch_fired, dead;
         bool crowded;          /* the watch found more threads than may be */

@@ -89,9 +89,11 @@ static int get_filter(struct sandbox_runner *r, const struct plan *plan, bool ma
             .network = plan->network,
             .unix_sockets = plan->unix_sockets,
             .gpu = plan->gpu,
+            .watched = plan_is_watched(plan),
             .may_fork = may_fork,
         };
-        struct filter *f = &r->filters[v.network + 2 * v.unix_sockets + 4 * v.gpu + 8 * v.may_fork];
+        struct filter *f = &r->filters[v.network + 2 * v.unix_sockets + 4 * v.gpu + 8 * v.may_fork +
+                                       16 * v.watched];
 
         *ret = f;
         return f->code ? 0 : seccomp_program_compile(&v, &f->code, &f->size, e);
@@ -149,6 +151,7 @@ static int make_plan(struct sandbox *s, const struct sandbox_policy *p, struct s
                 return code;
         plan.filter = filter->code;
         plan.filter_size = filter->size;
+        s->makes_files = plan.memory_by_rlimit && !(plan_is_watched(&plan) && m->seccomp);
         plan_encode(&plan, ret);
         return ret->bad ? err_set_errno(e, -ENOMEM, "write the box's orders") : 0;
 }

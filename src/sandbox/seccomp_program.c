@@ -19,7 +19,7 @@
 #include "sandbox/plan.h"
 #include "sandbox/syscall_table.h"
 
-enum row_when { ALWAYS, OWN_PIDS, OWN_TREE, GUARDED, NOT_THERE };
+enum row_when { ALWAYS, OWN_PIDS, OWN_TREE, GUARDED, COUNTED, NOT_THERE };
 
 static const struct {
         const char *name;
@@ -80,6 +80,10 @@ static void add_row(struct build *b, const char *name, enum row_when when)
                 if (b->v->own_tree || b->v->landlock)
                         allow(b, name);
                 break;
+        case COUNTED:
+                if (!b->v->watched)
+                        allow(b, name);
+                break;
         case NOT_THERE:
                 add(b, SCMP_ACT_ERRNO(ENOSYS), name, 0, NULL);
                 break;
@@ -92,6 +96,17 @@ static void add_table(struct build *b)
                 add_row(b, rows[i].name, rows[i].when);
         for (int nr = SYSCALLS_NEWER_FIRST; !b->bad && nr <= SYSCALLS_NEWER_LAST; nr++)
                 b->bad = seccomp_rule_add_array(b->ctx, SCMP_ACT_ERRNO(ENOSYS), nr, 0, NULL);
+}
+
+/* The watch sees what is mapped, and pages of shared memory stay when they are unmapped. So what is
+ * shared must have a file, whose file system bounds it. MAP_SHARED_VALIDATE has MAP_SHARED's bit.
+ */
+static void add_memory(struct build *b)
+{
+        if (!b->v->watched)
+                return;
+        allow_int(b, "mmap", 3, MAP_SHARED, 0);
+        allow_int(b, "mmap", 3, MAP_SHARED | MAP_ANONYMOUS, MAP_SHARED);
 }
 
 /* Threads always; processes only where killing the box's init ends them; namespaces never. */
@@ -283,6 +298,7 @@ int seccomp_program_compile(const struct seccomp_variant *v, void **ret, size_t 
         if (!b.bad)
                 b.bad = seccomp_attr_set(b.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         add_table(&b);
+        add_memory(&b);
         add_clone(&b);
         add_signals(&b);
         add_fcntl(&b);

@@ -17,6 +17,7 @@ struct seccomp_variant {
         bool network;      /* AF_INET, AF_INET6, and netlink to resolve names */
         bool unix_sockets; /* AF_UNIX sockets may be made (pairs always may) */
         bool gpu;          /* the driver's ioctls */
+        bool watched;      /* no cgroup counts its memory: none may be shared that has no file */
         bool may_fork; /* processes without own_pids: for our own probe, which ends them itself */
 };
 

@@ -3,8 +3,9 @@
  *
  * when: ALWAYS; OWN_PIDS: only in a pid namespace of its own, where another process's number can't
  * be named; OWN_TREE: only in a file tree of its own; GUARDED: there, or where Landlock asks who
- * changes which file; NOT_THERE: "this kernel is older", so that libc takes its other path. Calls
- * with conditions on their arguments are in seccomp_program.c.
+ * changes which file; COUNTED: only where a cgroup counts all memory; NOT_THERE: "this kernel is
+ * older", so that libc takes its other path. Calls with conditions on their arguments are in
+ * seccomp_program.c.
  *
  * Knows: names of system calls.    May not know: how a filter is made.
  * Threads: any.                    Owns: nothing. */
@@ -14,7 +15,7 @@
 #define SYSCALLS(X)                                                                                \
         /* memory */                                                                               \
         X(brk, ALWAYS, "malloc")                                                                   \
-        X(mmap, ALWAYS, "malloc, loading libraries and models")                                    \
+        X(mmap, COUNTED, "malloc, libraries, models; elsewhere no shared memory without a file")   \
         X(munmap, ALWAYS, "likewise")                                                              \
         X(mremap, ALWAYS, "realloc")                                                               \
         X(mprotect, ALWAYS, "the dynamic loader, thread stacks, JITs")                             \
@@ -27,7 +28,7 @@
         X(get_mempolicy, ALWAYS, "torch")                                                          \
         X(set_mempolicy, ALWAYS, "torch")                                                          \
         X(membarrier, ALWAYS, "lock-free queues, glibc")                                           \
-        X(memfd_create, ALWAYS, "shared buffers, libffi")                                          \
+        X(memfd_create, COUNTED, "shared buffers, libffi")                                         \
         X(pkey_alloc, ALWAYS, "JITs; a right less, never one more")                                \
         X(pkey_free, ALWAYS, "likewise")                                                           \
         X(pkey_mprotect, ALWAYS, "likewise")                                                       \

@@ -44,7 +44,7 @@ static const struct rule in_tree[] = {
     {"/", RUN},
     {"/tmp", CHANGE},
     {"/dev/shm", CHANGE},
-    {"/dev", NODES},
+    {"/dev", READ},
 };
 
 /* In the host's tree: programs and libraries, and what these read; never /home, /root, /var, /run,
@@ -72,12 +72,18 @@ static const struct rule in_host[] = {
     {"/proc/version", READ},
     {"/proc/filesystems", READ},
     {"/sys/devices/system", READ},
+};
+
+static const struct rule nodes[] = {
     {"/dev/null", NODES},
-    {"/dev/zero", NODES},
     {"/dev/full", NODES},
     {"/dev/random", NODES},
     {"/dev/urandom", NODES},
 };
+
+/* Opened to write, a shared mapping of it is memory that nobody but a cgroup counts. */
+static const struct rule zero_counted[] = {{"/dev/zero", NODES}};
+static const struct rule zero_watched[] = {{"/dev/zero", READ}};
 
 static const struct rule for_network[] = {
     {"/etc/resolv.conf", READ}, {"/etc/hosts", READ},     {"/etc/services", READ},
@@ -184,6 +190,10 @@ static int fill(const struct ruleset *set, const struct plan *p, struct err *e)
         int r = tree ? allow_all(set, in_tree, ARRAY_LEN(in_tree), e)
                      : allow_all(set, in_host, ARRAY_LEN(in_host), e);
 
+        if (r == 0)
+                r = allow_all(set, nodes, ARRAY_LEN(nodes), e);
+        if (r == 0)
+                r = allow_all(set, plan_is_watched(p) ? zero_watched : zero_counted, 1, e);
         if (r == 0 && !tree && p->network)
                 r = allow_all(set, for_network, ARRAY_LEN(for_network), e);
         if (r == 0 && !tree && p->gpu)

@@ -24,7 +24,7 @@
 /* A device node on a read-only mount can still be written to. */
 #define RO_NODES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 
-enum show_when { ALWAYS, IF_NETWORK, IF_GPU };
+enum show_when { ALWAYS, IF_NETWORK, IF_GPU, IF_SAFE };
 
 /* What every box shows when the host has it. */
 static const struct {
@@ -47,7 +47,7 @@ static const struct {
     {"/etc/ssl/openssl.cnf", RO_DATA, IF_NETWORK},
     {"/etc/pki", RO_DATA, IF_NETWORK},
     {"/dev/null", RO_NODES, ALWAYS},
-    {"/dev/zero", RO_NODES, ALWAYS},
+    {"/dev/zero", RO_NODES, IF_SAFE},
     {"/dev/full", RO_NODES, ALWAYS},
     {"/dev/random", RO_NODES, ALWAYS},
     {"/dev/urandom", RO_NODES, ALWAYS},
@@ -148,7 +148,17 @@ static int put(const struct shown_tree *t, int root, struct err *e)
 
 static bool is_shown(enum show_when when, const struct plan *p)
 {
-        return when == ALWAYS || (when == IF_NETWORK && p->network) || (when == IF_GPU && p->gpu);
+        switch (when) {
+        case ALWAYS:
+                return true;
+        case IF_NETWORK:
+                return p->network;
+        case IF_GPU:
+                return p->gpu;
+        case IF_SAFE: /* to open it for writing must be refused, or harmless */
+                return p->landlock_abi > 0 || !plan_is_watched(p);
+        }
+        return false;
 }
 
 /* The host's tree stays; but what the policy names must be there as well. */

@@ -1,5 +1,6 @@
 #include "box_faults.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,10 +35,11 @@ static void fault_divide(void)
 
 static void fault_bus(void)
 {
-        int fd = memfd_create("short", MFD_CLOEXEC);
-        volatile char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        int fd = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+        size_t size = MIB(64); /* there is no larger shell */
+        volatile char *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 
-        p[0] = 1;
+        (void)p[size - 1];
 }
 
 static void fault_read_only(void)

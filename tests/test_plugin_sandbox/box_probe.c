@@ -139,6 +139,22 @@ static void do_eat_shared(const char *arg)
         eat(arg, MAP_SHARED);
 }
 
+/* In files without a name. */
+static void do_eat_memfds(const char *arg)
+{
+        static char piece[MIB(4)];
+
+        for (size_t n = strtoull(arg, NULL, 10), done = 0; done < n; done += sizeof piece) {
+                int fd = memfd_create("eats", MFD_CLOEXEC);
+
+                if (fd < 0 || write(fd, piece, sizeof piece) != sizeof piece) {
+                        answer("failed %d", errno);
+                        return;
+                }
+        }
+        answer("ate");
+}
+
 /* eat_file FD N: into a file that it was given, and closes it. */
 static void do_eat_file(const char *arg)
 {
@@ -153,6 +169,23 @@ static void do_eat_file(const char *arg)
                 }
         close(fd);
         answer("ate");
+}
+
+/* map PATH FLAGS: a page of a file that can only be read, which is then written to. */
+static void do_map(const char *arg)
+{
+        char path[256] = "";
+        int flags = 0, fd;
+        volatile char *p;
+
+        sscanf(arg, "%255s %i", path, &flags);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        p = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ | PROT_WRITE, flags, fd, 0);
+        answer("%d", p == MAP_FAILED ? errno : 0);
+        if (p != MAP_FAILED)
+                p[0] = 1;
+        if (fd >= 0)
+                close(fd);
 }
 
 /* The child hits the limit; this process lives on and only sleeps. */
@@ -534,7 +567,9 @@ static const struct {
     {"int80", do_int80},
     {"eat", do_eat},
     {"eat_shared", do_eat_shared},
+    {"eat_memfds", do_eat_memfds},
     {"eat_file", do_eat_file},
+    {"map", do_map},
     {"eat_in_child", do_eat_in_child},
     {"fork", do_fork},
     {"copy", do_copy},

@@ -1,11 +1,15 @@
 /* A plugin that eats too much dies for that, is told apart from any other SIGKILL, and never gets
  * far past its limit: by cgroup, and where there is none by rlimit and watch. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "base/clock.h"
 #include "sandbox/memory_guard.h"
+#include "sandbox/sandbox_private.h"
 #include "test_box.h"
 
 #define LIMIT MIB(64)
@@ -72,12 +76,12 @@ static void test_shared_memory_and_files_in_memory_count(void **state)
 }
 
 /* What the cgroup does not count, the watch does. */
-static void watched(const char *command)
+static void watched(const char *fakes, const char *command)
 {
         struct obituary o;
         struct test_box t;
 
-        open_limited(&t, "cgroup");
+        open_limited(&t, fakes);
         if (strstr(command, "child") &&
             !(sandbox_isolation(t.sandbox)->namespaces & ISOLATION_NS_PID)) {
                 test_box_done(&t);
@@ -92,16 +96,107 @@ static void watched(const char *command)
         test_box_done(&t);
 }
 
+/* The filter takes these away, so they are seen where there is no filter. */
 static void test_without_a_cgroup_the_watch_sees_shared_memory(void **state)
 {
         (void)state;
-        watched("eat_shared 1073741824");
+        watched("cgroup,seccomp", "eat_shared 1073741824");
+}
+
+static void test_without_a_cgroup_the_watch_sees_files_in_memory(void **state)
+{
+        (void)state;
+        watched("cgroup,seccomp", "eat_memfds 536870912");
 }
 
 static void test_without_a_cgroup_the_watch_sees_children(void **state)
 {
         (void)state;
-        watched("eat_in_child 134217728");
+        watched("cgroup", "eat_in_child 134217728");
+}
+
+#define NO_SPACES "userns,pidns,mountns,netns"
+
+static const char *const counted_by_none[] = {
+    "cgroup",
+    "cgroup,landlock",
+    "cgroup," NO_SPACES,
+    "cgroup," NO_SPACES ",landlock",
+};
+
+static long try_map(struct test_box *t, unsigned flags, bool *ret_done)
+{
+        long errno_is = 0, r;
+
+        r = test_box_number(t, "sys %d 0 4096 3 0x%x -1 0", SYS_mmap, flags);
+        sscanf(t->answer, "%*d %ld", &errno_is);
+        *ret_done = r != -1;
+        return errno_is;
+}
+
+/* Its pages stay when it is unmapped or on its way through a socket, and are in nobody's sum. */
+static void test_without_a_cgroup_no_memory_is_shared_without_a_file(void **state)
+{
+        const unsigned anonymous[] = {MAP_SHARED, MAP_SHARED_VALIDATE, MAP_SHARED | MAP_NORESERVE,
+                                      MAP_SHARED | MAP_HUGETLB};
+        bool done;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(counted_by_none); i++) {
+                struct test_box t;
+
+                print_message("without %s\n", counted_by_none[i]);
+                open_limited(&t, counted_by_none[i]);
+                for (size_t n = 0; n < ARRAY_LEN(anonymous); n++) {
+                        assert_int_equal(try_map(&t, anonymous[n] | MAP_ANONYMOUS, &done), EPERM);
+                        assert_false(done);
+                }
+                assert_int_equal(try_map(&t, MAP_PRIVATE | MAP_ANONYMOUS, &done), 0);
+                assert_int_equal(test_box_number(&t, "map /bin/sh %d", MAP_PRIVATE), 0);
+                assert_string_equal(test_box_ask(&t, "sys %d 0 0", SYS_memfd_create), "-1 1");
+                assert_false(t.sandbox->makes_files);
+                test_box_done(&t);
+        }
+}
+
+/* A shared mapping of what was opened to write would be such memory. */
+static void test_without_a_cgroup_dev_zero_can_only_be_read(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(counted_by_none); i++) {
+                struct test_box t;
+                bool tree, landlock;
+
+                print_message("without %s\n", counted_by_none[i]);
+                open_limited(&t, counted_by_none[i]);
+                tree = sandbox_isolation(t.sandbox)->namespaces & ISOLATION_NS_MOUNT;
+                landlock = sandbox_isolation(t.sandbox)->landlock_abi > 0;
+                assert_int_equal(test_box_number(&t, "openw /dev/zero"), landlock ? EACCES
+                                                                         : tree   ? ENOENT
+                                                                                  : EPERM);
+                /* Where nothing else keeps it from that, it is not there at all. */
+                if (tree && !landlock)
+                        assert_int_equal(test_box_number(&t, "open /dev/zero"), ENOENT);
+                else
+                        assert_int_equal(test_box_number(&t, "map /dev/zero %d", MAP_PRIVATE), 0);
+                if (landlock)
+                        assert_int_equal(test_box_number(&t, "openw /dev/null"), 0);
+                test_box_done(&t);
+        }
+}
+
+static void test_with_a_cgroup_all_of_it_is_there(void **state)
+{
+        struct test_box t;
+        bool done;
+
+        (void)state;
+        open_limited(&t, NULL);
+        require_cgroup(&t);
+        assert_int_equal(try_map(&t, MAP_SHARED | MAP_ANONYMOUS, &done), 0);
+        assert_int_equal(test_box_number(&t, "openw /dev/zero"), 0);
+        assert_string_equal(test_box_ask(&t, "sys %d 0 0", SYS_memfd_create), "-1 14");
+        test_box_done(&t);
 }
 
 static void open_for_uploads(struct test_box *t, const char *fakes)
@@ -244,7 +339,11 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_a_child_at_the_limit_ends_the_whole_box),
             cmocka_unit_test(test_shared_memory_and_files_in_memory_count),
             cmocka_unit_test(test_without_a_cgroup_the_watch_sees_shared_memory),
+            cmocka_unit_test(test_without_a_cgroup_the_watch_sees_files_in_memory),
             cmocka_unit_test(test_without_a_cgroup_the_watch_sees_children),
+            cmocka_unit_test(test_without_a_cgroup_no_memory_is_shared_without_a_file),
+            cmocka_unit_test(test_without_a_cgroup_dev_zero_can_only_be_read),
+            cmocka_unit_test(test_with_a_cgroup_all_of_it_is_there),
             cmocka_unit_test(test_files_for_uploads_are_there_where_it_can_make_none),
             cmocka_unit_test(test_files_for_uploads_count_whoever_has_them_open),
             cmocka_unit_test(test_without_a_cgroup_malloc_fails_before_the_machine_does),

@@ -12,7 +12,7 @@ DENIED = os.path.join(BUILD, "tests", "test_plugin_sandbox", "without_namespaces
 IMAGE = os.path.join(SAMPLES, "sample.png")
 
 PYTHON = """
-import ctypes, multiprocessing, os, subprocess, tempfile, threading
+import ctypes, mmap, multiprocessing, os, subprocess, tempfile, threading
 import numpy
 
 
@@ -55,9 +55,27 @@ def scratch():
         return "none"
 
 
+def mapped():
+    with mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE) as own:
+        own[:4] = b"mine"
+    try:
+        with mmap.mmap(-1, 4096) as shared:
+            shared[:4] = b"ours"
+        return "shared"
+    except PermissionError:
+        return "not permitted"
+
+
+def callback():  # libffi makes code for it
+    values = (ctypes.c_int * 3)(3, 1, 2)
+    compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+    ctypes.CDLL(None).qsort(values, 3, 4, compare(lambda a, b: a[0] - b[0]))
+    return list(values)
+
+
 class Plugin:
     name = "work"
-    tools = {f.__name__: f for f in (product, threads, run_command, pool, scratch)}
+    tools = {f.__name__: f for f in (product, threads, run_command, pool, scratch, mapped, callback)}
 """
 
 
@@ -85,6 +103,9 @@ class Workloads(HostCase):
         """Runs at every level."""
         self.assertEqual(host.run("work", "product").result[0], sum(i * i for i in range(200)))
         self.assertIs(host.run("work", "threads").result, True)
+        self.assertEqual(host.run("work", "callback").result, [1, 2, 3])
+        counted = host.health("work")["isolation"]["memory"] != "rlimit"
+        self.assertEqual(host.run("work", "mapped").result, "shared" if counted else "not permitted")
         with open(IMAGE, "rb") as f:
             answer = host.request("POST", "/v1/plugins/ocr/tools/analyze/run", f.read(),
                                   {"Content-Type": "image/png"})

@@ -85,6 +85,10 @@ HOSTILE_TOOL(bus)
         int fd = memfd_create("shrinks", MFD_CLOEXEC);
         volatile char *map;
 
+        if (fd < 0) { /* refused where no cgroup counts them: behind the end of another file */
+                map = mmap(NULL, 64 << 20, PROT_READ, MAP_PRIVATE, open("/bin/sh", O_RDONLY), 0);
+                return map[(64 << 20) - 1];
+        }
         if (fd < 0 || ftruncate(fd, 8192) != 0)
                 return -1;
         map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -182,7 +182,7 @@ HOSTILE_TOOL(named)
         prctl(PR_SET_NAME, names[which % 4], 0, 0, 0);
         for (int64_t mb = forge_call_int(call, "mb", 0); mb > 0; mb -= CHUNK_MB) {
                 void *more = mmap(NULL, (size_t)CHUNK_MB << 20, PROT_READ | PROT_WRITE,
-                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
                 if (more == MAP_FAILED)
                         return forge_call_fail(call, "NoMemory", "mmap: %s", strerror(errno));

@@ -43,11 +43,17 @@ def m03(t):
 
 @row("M04", "fills a memfd, /dev/shm, a shared mapping",
      LIMIT + "; /dev/shm is full before, which is the plugin's own error", MEMORY,
-     levels={"filtered": "there is no /dev/shm, or it can't be written to"})
+     levels={"namespaces": "memfds and shared mappings without a file are refused, its own error, too",
+             "filtered": "the same, and there is no /dev/shm, or it can't be written to"})
 def m04(t):
     t.answers(t.call("shm"), 422, "NoSpace", "errno (13|28)")
     t.kept()
     t.reload()
+    if t.level in WATCHED:
+        t.answers(t.call("shared"), 422, "OutOfMemory", "errno 1$")
+        t.answers(t.call("memfd"), 422, "NoMemfd", "errno 1$")
+        t.kept()
+        return
     t.dies("shared", "MemoryLimitExceeded", SENTENCE)
     t.reload()
     t.dies("memfd", "MemoryLimitExceeded", SENTENCE)

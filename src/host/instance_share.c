@@ -76,7 +76,12 @@ static void on_area_idle(void *ctx)
         if (used && loop_timer_set(i->loop, &i->area_timer, clock_mono_ns() + AREA_KEPT_NS,
                                    on_area_idle, i) == 0)
                 return;
-        if (!used)
+        if (used)
+                return;
+        /* A new one would be as much again that it may write to. */
+        if (sandbox_writes_uncounted(i->box))
+                shared_area_empty(i->area);
+        else
                 shared_area_retire(take_ptr(i->area), i->pool);
 }
 

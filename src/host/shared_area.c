@@ -75,6 +75,11 @@ static void give_back(struct shared_area *a, size_t from)
                 a->ready = from;
 }
 
+void shared_area_empty(struct shared_area *a)
+{
+        give_back(a, 0);
+}
+
 void shared_area_free(struct shared_area *a)
 {
         if (!a)

@@ -26,7 +26,9 @@ struct shared_area {
 int shared_area_new(size_t size, struct shared_area **ret) must_check;
 /* Gives the pages back, also those that a worker still maps (it reads zeros). NULL is fine. */
 void shared_area_free(struct shared_area *a);
-/* The same in the pool: it takes a while for many pages. Takes the area. */
+/* Gives the pages back and keeps the area. */
+void shared_area_empty(struct shared_area *a);
+/* As shared_area_free, in the pool: it takes a while for many pages. Takes the area. */
 void shared_area_retire(struct shared_area *take_area, struct pool *p);
 
 /* Writes one piece, and zeros from the end of the piece before it; pieces come in order, from 0 up.

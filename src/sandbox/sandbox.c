@@ -140,6 +140,13 @@ bool sandbox_wants_watch(const struct sandbox *s)
         return !memory_by_cgroup(s);
 }
 
+/* Without a tree of its own the filter lets it change no modes. */
+bool sandbox_writes_uncounted(const struct sandbox *s)
+{
+        return !memory_by_cgroup(s) && s->isolation.uid == geteuid() &&
+               (s->isolation.namespaces & ISOLATION_NS_MOUNT);
+}
+
 int64_t sandbox_next_look(const struct sandbox *s, int64_t now_ns)
 {
         return MAX_OF(s->watch.next_ns, now_ns + MEMORY_WATCH_MS * NSEC_PER_MSEC);

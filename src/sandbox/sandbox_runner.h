@@ -69,6 +69,10 @@ bool sandbox_wants_watch(const struct sandbox *s);
  * clock_mono_ns(). */
 int64_t sandbox_next_look(const struct sandbox *s, int64_t now_ns);
 
+/* Can it write to a memfd of the host's that it was given to read, with nobody to count it? It can
+ * as the file's user, who may change modes, where there is no cgroup. */
+bool sandbox_writes_uncounted(const struct sandbox *s);
+
 /* After the pidfd became readable: 0 and the obituary; 1 when it is not dead yet. */
 int sandbox_reap(struct sandbox *s, struct obituary *ret) must_check;
 

@@ -130,6 +130,20 @@ static void test_pages_are_taken_back_from_under_whoever_maps_them(void **state)
         fd_close(fd);
 }
 
+static void test_an_area_can_be_emptied_and_written_again(void **state)
+{
+        struct shared_area *a = new_area();
+
+        (void)state;
+        write_round(a, MIB(4), 'a');
+        assert_int_equal(pages_of(a), MIB(4) / PAGE);
+        shared_area_empty(a);
+        assert_int_equal(pages_of(a), 0);
+        write_round(a, MIB(1), 'b');
+        assert_int_equal(pages_of(a), MIB(1) / PAGE);
+        shared_area_free(a);
+}
+
 static void test_one_large_round_is_not_paid_for_by_the_small_ones_after_it(void **state)
 {
         struct shared_area *a = new_area();
@@ -172,6 +186,7 @@ int main(void)
             cmocka_unit_test(test_pieces_out_of_order_or_bounds_are_refused),
             cmocka_unit_test(test_who_is_given_it_can_only_read),
             cmocka_unit_test(test_pages_are_taken_back_from_under_whoever_maps_them),
+            cmocka_unit_test(test_an_area_can_be_emptied_and_written_again),
             cmocka_unit_test(test_one_large_round_is_not_paid_for_by_the_small_ones_after_it),
             cmocka_unit_test(test_without_a_mapping_it_is_written_all_the_same),
         };

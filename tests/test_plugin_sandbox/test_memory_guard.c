@@ -238,6 +238,23 @@ static void test_files_for_uploads_count_whoever_has_them_open(void **state)
         test_box_done(&t);
 }
 
+/* As the host's user, and free to change modes, it makes what it was given to read its to write. */
+static void test_who_can_write_uncounted_to_what_it_was_lent_is_known(void **state)
+{
+        struct test_box t;
+        bool tree;
+
+        (void)state;
+        open_limited(&t, NULL);
+        if (has_cgroup(&t))
+                assert_false(sandbox_writes_uncounted(t.sandbox));
+        test_box_done(&t);
+        open_limited(&t, "cgroup");
+        tree = sandbox_isolation(t.sandbox)->namespaces & ISOLATION_NS_MOUNT;
+        assert_int_equal(sandbox_writes_uncounted(t.sandbox), geteuid() != 0 && tree);
+        test_box_done(&t);
+}
+
 static void test_without_a_cgroup_malloc_fails_before_the_machine_does(void **state)
 {
         struct test_box t;
@@ -346,6 +363,7 @@ int main(int argc, char **argv)
             cmocka_unit_test(test_with_a_cgroup_all_of_it_is_there),
             cmocka_unit_test(test_files_for_uploads_are_there_where_it_can_make_none),
             cmocka_unit_test(test_files_for_uploads_count_whoever_has_them_open),
+            cmocka_unit_test(test_who_can_write_uncounted_to_what_it_was_lent_is_known),
             cmocka_unit_test(test_without_a_cgroup_malloc_fails_before_the_machine_does),
             cmocka_unit_test(test_a_sigkill_by_its_own_hand_is_not_memory),
             cmocka_unit_test(test_usage_is_the_whole_trees),

@@ -235,6 +235,23 @@ class Shared(PythonCase):
                 self.assertEqual(self.upload("fds", data),
                                  [0, 1, 2, 3, 8, 9, 10, 11] if watched else [0, 1, 2, 3])
 
+    @need_nobody
+    def test_an_ordinary_users_instance_has_one_area_for_its_life(self):
+        """It could write to each that it has had, where no cgroup counts that."""
+        self.python_plugin(functions(TOOLS))
+        self.host = self.serve(as_nobody=True)
+        isolation = self.host.health("p")["isolation"]
+        if isolation["memory"] != "rlimit" or "mount" not in isolation["namespaces"]:
+            self.skipTest("a cgroup counts its memory here, or it may change no modes")
+        before = self.host.rss_bytes()
+        self.upload("view", os.urandom(60 * MIB))
+        if SLOW == 1:  # a sanitizer keeps what is freed
+            self.host.wait_health("p", lambda _: self.host.rss_bytes() < before + 6 * MIB)
+        self.assertEqual(self.areas(), 1)
+        data = os.urandom(2 * MIB)
+        self.assertEqual(self.upload("view", data), ["memoryview", sha(data)])
+        self.assertEqual(self.areas(), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
